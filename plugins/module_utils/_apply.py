@@ -1,0 +1,205 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""Carry a plan out: claim, send, record, and claim again what others held. It knows neither Ansible, SQL nor HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.koophone.fleet.plugins.module_utils import _clock
+from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard
+from ansible_collections.koophone.fleet.plugins.module_utils._memory import LastApplied
+from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
+from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, Plan, Target, make_plan
+from ansible_collections.koophone.fleet.plugins.module_utils._sending import LEASE, Sending
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
+    Choice,
+    Claim,
+    Counts,
+    Held,
+    Outcome,
+    Reading,
+    Resolution,
+    Run,
+    StateError,
+    Store,
+    Wanted,
+)
+from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, SendOptions
+
+# How often a run asks for instances that another one holds, in seconds.
+_ASK_AGAIN = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is to bring about, and within which limits. `claim_timeout` and `history_age` are in seconds."""
+
+    run: Run
+    service: str
+    desired: Mapping[str, Target]
+    options: Options
+    guard: Guard
+    batch_size: int
+    claim_timeout: float
+    history_age: float
+    send: SendOptions
+
+    def checked_plan(self, reading: Reading) -> Plan:
+        """The plan for what was read. Raises `RefusedError`."""
+        plan = make_plan(self.service, self.desired, reading.memory, self.options)
+        self.guard.check(plan, reading.continues)
+        return plan
+
+
+@dataclass
+class Applied:
+    """The plan that was checked, and what became of it."""
+
+    plan: Plan
+    outcomes: Outcomes = field(default_factory=Outcomes)
+
+
+# Carries out what was planned for claimed instances, and returns those that were lost to somebody else meanwhile.
+_CarryOut = Callable[[Claim, Plan, Outcomes], set[str]]
+
+
+def apply(job: Job, store: Store, call: Call) -> Applied:
+    """Bring the instances to what is desired. Raises `RefusedError` or `StateError` before anything was sent.
+
+    A state store that fails later is reported in the outcomes: what was applied by then is no less applied.
+    """
+
+    def send(claim: Claim, plan: Plan, outcomes: Outcomes) -> set[str]:
+        sending = Sending(store, claim, plan.batches(job.batch_size), call, job.send, outcomes)
+        sending.run()
+        return sending.lost
+
+    return _Claiming(job, store, send).run()
+
+
+def adopt(job: Job, store: Store) -> Applied:
+    """Take what is desired as last applied, without sending anything; otherwise like `apply`."""
+
+    def note(claim: Claim, plan: Plan, outcomes: Outcomes) -> set[str]:
+        batches = plan.batches(max(1, len(plan.changes)))
+        resolutions = [Resolution(batch.instance_ids, batch.settings, Outcome.CONFIRMED) for batch in batches]
+        lost = store.record(claim, resolutions, [])
+        outcomes.changed.update(set(plan.changes) - lost)
+        return lost
+
+    return _Claiming(job, store, note).run()
+
+
+class _Claiming:
+    """Claim, carry out, and claim again what others held until patience ends."""
+
+    def __init__(self, job: Job, store: Store, carry_out: _CarryOut) -> None:
+        self._job = job
+        self._store = store
+        self._carry_out = carry_out
+        self._applied: Applied | None = None
+        self._patience_ends: float | None = None
+
+    def run(self) -> Applied:
+        pending: set[str] | None = None
+        while pending is None or pending:
+            try:
+                pending = self._round(pending)
+            except StateError as error:
+                if self._applied is None:
+                    raise
+                self._note_store_failure(error, pending or set())
+                break
+        assert self._applied is not None
+        self._finish(self._applied)
+        return self._applied
+
+    def _round(self, pending: set[str] | None) -> set[str]:
+        """Claim what is pending (None: everything), send what was claimed; returns what is pending then."""
+        job = self._job
+        desired = job.desired if pending is None else {i: job.desired[i] for i in pending}
+        plans: list[Plan] = []
+
+        def choose(reading: Reading) -> Choice:
+            plan = self._plan(desired, reading, first=pending is None)
+            plans.append(plan)
+            batches = plan.batches(job.batch_size)
+            wanted = [Wanted(batch.settings, batch.instance_ids) for batch in batches]
+            return Choice(wanted, plan.digest, plan.desired_digest, job.guard.approved_plan or "")
+
+        result = self._store.claim(job.run, job.service, desired, choose, lease=LEASE, grace=job.send.grace)
+        plan = plans[-1]
+        if self._applied is None:
+            self._applied = Applied(plan)
+        outcomes = self._applied.outcomes
+        lost: set[str] = set()
+        if result.claim is not None:
+            try:
+                lost = self._carry_out(result.claim, plan.only(result.claim.instance_ids), outcomes)
+            finally:
+                self._store.release(result.claim)
+        if outcomes.ended_by is not None or job.send.stopped():
+            outcomes.not_attempted.update(result.held, lost)
+            return set()
+        return lost | self._wait(result.held, outcomes)
+
+    def _plan(self, desired: Mapping[str, Target], reading: Reading, *, first: bool) -> Plan:
+        if first:
+            return self._job.checked_plan(reading)
+        assert self._applied is not None
+        plan = make_plan(self._job.service, desired, reading.memory, self._job.options)
+        if self._job.guard.approved_plan is None:
+            return plan
+        # What another run made of these instances meanwhile is not what was approved.
+        seen = self._applied.plan.memory
+        moved = {i for i in plan.changes if _digest(reading.memory.of(i)) not in (None, _digest(seen.of(i)))}
+        self._applied.outcomes.fail(moved, Failure("another run has changed it since the plan was approved"))
+        return plan.only(set(plan.changes) - moved)
+
+    def _wait(self, held: Mapping[str, Held], outcomes: Outcomes) -> set[str]:
+        """Wait a little for what others hold; returns what to ask for again, and gives up when patience ends."""
+        if not held:
+            return set()
+        now = _clock.now()
+        if self._patience_ends is None:
+            self._patience_ends = now + self._job.claim_timeout
+            some = next(iter(held.values()))
+            outcomes.notes.append(f"waited for {len(held)} instances, among others because one was: {some}")
+        if now >= self._patience_ends:
+            for instance_id, holder in held.items():
+                text = f"not obtained within claim_timeout ({self._job.claim_timeout:g} seconds): {holder}"
+                outcomes.failed[instance_id] = Failure(text)
+            return set()
+        soonest = min(holder.seconds for holder in held.values())
+        time.sleep(max(0.05, min(_ASK_AGAIN, soonest, self._patience_ends - now)))
+        return set(held)
+
+    def _note_store_failure(self, error: StateError, pending: set[str]) -> None:
+        assert self._applied is not None
+        outcomes = self._applied.outcomes
+        outcomes.ended_by = str(error)
+        settled = outcomes.changed | outcomes.failed.keys()
+        left = pending or set(self._applied.plan.changes)
+        outcomes.not_attempted |= left - settled
+
+    def _finish(self, applied: Applied) -> None:
+        outcomes = applied.outcomes
+        counts = Counts(
+            len(self._job.desired), len(outcomes.changed), len(outcomes.failed), len(outcomes.not_attempted)
+        )
+        try:
+            self._store.finish(self._job.run, self._job.service, counts, history_age=self._job.history_age)
+        except StateError as error:
+            # The memory of the instances is right without it.
+            outcomes.notes.append(f"the end of the run could not be noted: {error}")
+
+
+def _digest(record: LastApplied) -> str | None:
+    return record.digest

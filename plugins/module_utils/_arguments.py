@@ -1,0 +1,174 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""The options that all modules of the collection share, and their way from text to values."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
+
+from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age
+from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
+from ansible_collections.koophone.fleet.plugins.module_utils._state._location import (
+    Location,
+    default_location,
+    parse_state_url,
+    vanishing_because,
+)
+
+DEFAULT_ENDPOINT = "https://koophone.myhuaweicloud.com"
+# What `claim_timeout` exceeds `timeout` + `settle` by: enough for the claim of a killed run to end as well.
+_CLAIM_MARGIN = 10
+
+
+def set_in_environment(name: str) -> str:
+    """The environment variable; one that is set to '' counts as unset, as AWX injects what was left empty."""
+    value = os.environ.get(name, "")
+    if value == "":
+        raise AnsibleFallbackNotFound
+    return value
+
+
+def _option(name: str, **spec: Any) -> dict[str, Any]:
+    return {**spec, "fallback": (set_in_environment, [f"KOOPHONE_{name.upper()}"])}
+
+
+def connection_spec() -> dict[str, Any]:
+    """See the documentation fragment `connection`."""
+    return {
+        "endpoint": _option("endpoint", type="str", default=DEFAULT_ENDPOINT),
+        "auth_token": _option("auth_token", type="str", no_log=True),
+        "insecure_skip_tls_verify": _option("insecure_skip_tls_verify", type="bool", default=False),
+        "ca_path": _option("ca_path", type="path"),
+        "timeout": _option("timeout", type="float", default=30.0),
+        "retries": _option("retries", type="int", default=5),
+        "concurrency": _option("concurrency", type="int", default=8),
+    }
+
+
+def state_spec() -> dict[str, Any]:
+    """See the documentation fragment `state_store`."""
+    return {
+        "service": _option("service", type="str"),
+        "state_url": _option("state_url", type="str", no_log=True),
+        "settle": _option("settle", type="float", default=60.0),
+        "claim_timeout": {"type": "float"},
+        "history_age": {"type": "str", "default": "90d"},
+    }
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach the API; `timeout` in seconds. `verify` is as in `requests`."""
+
+    endpoint: str
+    verify: bool | str
+    timeout: float
+    retries: int
+    concurrency: int
+
+
+@dataclass(frozen=True)
+class StateOptions:
+    """Where the memory is and how long to be careful; times in seconds."""
+
+    location: Location
+    service: str
+    settle: float
+    claim_timeout: float
+    history_age: float
+
+
+def parse_connection(params: Mapping[str, Any], mistakes: list[str]) -> Connection:
+    """Check the connection options; every mistake is added to `mistakes`."""
+    endpoint = _parse_endpoint(params["endpoint"], mistakes)
+    _check_positive(params["timeout"], "timeout", mistakes)
+    if params["retries"] < 0:
+        mistakes.append(f"retries: {params['retries']} is negative")
+    if params["concurrency"] < 1:
+        mistakes.append(f"concurrency: {params['concurrency']} is less than 1")
+    verify: bool | str = not params["insecure_skip_tls_verify"]
+    if verify and params["ca_path"]:
+        verify = params["ca_path"]
+        if not Path(params["ca_path"]).exists():
+            mistakes.append(f"ca_path: {shown(params['ca_path'])} does not exist")
+    return Connection(endpoint, verify, params["timeout"], params["retries"], params["concurrency"])
+
+
+def parse_state(params: Mapping[str, Any], mistakes: list[str], warnings: list[str]) -> StateOptions:
+    """Check the state options; every mistake is added to `mistakes`, what deserves a warning to `warnings`."""
+    if not math.isfinite(params["settle"]) or params["settle"] < 0:
+        mistakes.append(f"settle: {params['settle']} is not a number of seconds")
+    claim_timeout = params["claim_timeout"]
+    if claim_timeout is None:
+        claim_timeout = params["timeout"] + params["settle"] + _CLAIM_MARGIN
+    elif not math.isfinite(claim_timeout) or claim_timeout < 0:
+        mistakes.append(f"claim_timeout: {claim_timeout} is not a number of seconds")
+    service = params["service"] or normalised(params["endpoint"])
+    history_age = parse_age(params["history_age"], "history_age", mistakes) or 0.0
+    location = _parse_location(params["state_url"], mistakes, warnings)
+    return StateOptions(location, service, params["settle"], claim_timeout, history_age)
+
+
+def normalised(endpoint: str) -> str:
+    """The endpoint as the name of a service: what differs only in spelling is the same."""
+    try:
+        parts = urlsplit(endpoint.strip())
+        port = parts.port
+    except ValueError:
+        return endpoint
+    host = (parts.hostname or "").rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    netloc = host if port in (None, {"https": 443, "http": 80}.get(parts.scheme)) else f"{host}:{port}"
+    return urlunsplit((parts.scheme.lower(), netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _parse_location(state_url: str | None, mistakes: list[str], warnings: list[str]) -> Location:
+    vanishing = vanishing_because()
+    if state_url:
+        location = parse_state_url(state_url, mistakes)
+        if location is not None and location.path is not None and vanishing:
+            warnings.append(
+                f"The state store {location.path} may not outlive this run ({vanishing}): unless that path is kept,"
+                " every run looks like the first. Use PostgreSQL: state_url: postgresql://user:password@host/database"
+            )
+        return location or Location()
+    if vanishing:
+        mistakes.append(
+            f"state_url: files written here do not outlive the run ({vanishing}), so that the default state store"
+            " would make every run look like the first; use PostgreSQL: state_url:"
+            " postgresql://user:password@host/database (or KOOPHONE_STATE_URL)"
+        )
+    return default_location()
+
+
+def _parse_endpoint(endpoint: str, mistakes: list[str]) -> str:
+    endpoint = endpoint.strip()
+    try:
+        parts = urlsplit(endpoint)
+        well_formed = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        well_formed = False
+    if not well_formed or any(character.isspace() for character in endpoint):
+        mistakes.append("endpoint: it is not of the form https://host")
+    elif parts.username or parts.password:
+        mistakes.append("endpoint: it must not hold a user name or password; see auth_token")
+    elif parts.query or parts.fragment:
+        mistakes.append("endpoint: it must not have a query or a fragment")
+    return endpoint
+
+
+def _check_positive(value: float, place: str, mistakes: list[str]) -> None:
+    if not math.isfinite(value) or value <= 0:
+        mistakes.append(f"{place}: {value} is not a positive number of seconds")

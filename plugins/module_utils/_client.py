@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""One API call: headers, the answer's verdict, typed errors. It knows neither plans nor the state store."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator
+from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, Kind, KooPhoneError, explain
+from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
+from ansible_collections.koophone.fleet.plugins.module_utils._transport import Answer, TransportError
+
+_VIDEO_SETTING_PATH = "/v1/instances/video-setting"
+_SHOWN_OF_BODY = 200
+
+
+class Sender(Protocol):
+    """The transport, handed in: one HTTP request, or `TransportError`."""
+
+    def send(self, method: str, url: str, *, headers: dict[str, str], body: bytes | None = None) -> Answer: ...
+
+
+class Client:
+    """Calls of the KooPhone API at one endpoint. Safe for use by several threads."""
+
+    def __init__(self, endpoint: str, transport: Sender, authenticator: Authenticator) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._transport = transport
+        self._authenticator = authenticator
+
+    def set_video_settings(self, instance_ids: Sequence[str], settings: Settings) -> str:
+        """Send settings to at most 100 instances, in one try; returns the request id of the confirmed request.
+
+        Raises `KooPhoneError`, which tells whether to try again and what is certain about the effect, and
+        `CredentialsError` where no request could be made at all.
+        """
+        body = {"instance_ids": list(instance_ids), "instance_settings": settings.api()}
+        return self._call("PUT", _VIDEO_SETTING_PATH, body)
+
+    def _call(self, method: str, path: str, payload: dict[str, Any]) -> str:
+        url = self._endpoint + path
+        # The one thing that the vendor's support can trace, so a new one for every HTTP request.
+        request_id = str(uuid.uuid4())
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        headers = {"Accept": "application/json", "Content-Type": "application/json", "x-request-id": request_id}
+        headers.update(self._authenticator.headers(method, url, headers, body))
+        try:
+            answer = self._transport.send(method, url, headers=headers, body=body)
+        except TransportError as error:
+            raise KooPhoneError(
+                method=method,
+                url=url,
+                request_id=request_id,
+                meaning="no answer" if error.sent else "no connection",
+                kind=Kind.PASSING if error.sent else Kind.UNREACHABLE,
+                fate=Fate.IN_DOUBT if error.sent else Fate.NOT_PROCESSED,
+                error_msg=self._without_secrets(str(error)),
+            ) from error
+        self._check(answer, method, url, request_id)
+        return request_id
+
+    def _check(self, answer: Answer, method: str, url: str, request_id: str) -> None:
+        """Success is HTTP 200 and `error_code` "0"; everything else raises `KooPhoneError`."""
+        data = _json_object(answer.body)
+        error_code = _text(data.get("error_code")) if data is not None else None
+        if answer.status == 200 and error_code == "0":
+            return
+        explained = explain(answer.status, error_code)
+        meaning, error_msg = explained.meaning, _text(data.get("error_msg")) if data is not None else ""
+        kind, fate = explained.kind, explained.fate
+        if data is None:
+            error_msg = _beginning(answer.body)
+            if answer.status == 200:
+                meaning = "the answer is not JSON of this API; is something else answering at the endpoint?"
+        elif not error_code and answer.status == 200:
+            meaning, error_msg = "the answer has no error_code", _beginning(answer.body)
+        if 300 <= answer.status < 400:
+            error_msg = f"to {answer.headers.get('Location', 'nowhere')}"
+        raise KooPhoneError(
+            method=method,
+            url=url,
+            request_id=request_id,
+            meaning=meaning,
+            kind=kind,
+            fate=fate,
+            http_status=answer.status,
+            error_code=error_code or None,
+            error_msg=self._without_secrets(error_msg[:_SHOWN_OF_BODY]),
+            retry_after=_retry_after(answer.headers.get("Retry-After")),
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._authenticator.secrets:
+            text = text.replace(secret, "********")
+        return text
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _beginning(body: bytes) -> str:
+    """The first characters of a body on one line, as an error shows them."""
+    text = re.sub(r"\s+", " ", body[: 4 * _SHOWN_OF_BODY].decode("utf-8", "replace")).strip()
+    return f"it begins with {text[:_SHOWN_OF_BODY]!r}" if text else "the body is empty"
+
+
+def _retry_after(value: str | None) -> float | None:
+    """`Retry-After`: a number of seconds or an HTTP date (RFC 9110, 10.2.3); the result is in seconds."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\d{1,6}", value.strip()):
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=timezone.utc)
+    return max(0.0, (at - datetime.now(timezone.utc)).total_seconds())

@@ -1,0 +1,256 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""Send the batches of one claim: mark, try, try again, halve, record. It knows neither Ansible, SQL nor HTTP.
+
+One thread decides and writes to the state store; others only try requests. What makes it safe:
+
+- A batch is marked durably before its first try, and no try starts after the claim ended (`Claim.ends_at`).
+- A try that ended in doubt is remembered as a time until which it may still be carried out, and that time is written
+  down whatever becomes of the batch.
+- A confirmation is written only where the claim still holds; what was lost is claimed anew by the caller.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterable
+
+from ansible_collections.koophone.fleet.plugins.module_utils import _clock
+from ansible_collections.koophone.fleet.plugins.module_utils._errors import Kind, KooPhoneError
+from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
+from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
+    Claim,
+    Mark,
+    Outcome,
+    Resolution,
+    StateError,
+    Store,
+)
+from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, SendOptions, Tried, Work
+from ansible_collections.koophone.fleet.plugins.module_utils._workers import Workers
+
+# A claim ends this many seconds after its last heartbeat. It must be less than the 10 seconds by which the default
+# `claim_timeout` exceeds `timeout` + `settle`, so that a run with other settings outwaits one that was killed.
+LEASE = 8.0
+_HEARTBEAT = LEASE / 4
+# How quickly a signal is noticed, in seconds.
+_ATTENTION = 0.2
+# How long a run that was told to stop waits for what is in flight, in seconds.
+_FAREWELL = 2.0
+_STOPPED = "the run was told to stop"
+
+
+class Sending:
+    """Carries the batches of one claim out; see the module's text. `outcomes` collects what became of them."""
+
+    def __init__(
+        self, store: Store, claim: Claim, batches: Iterable[Batch], call: Call, options: SendOptions, outcomes: Outcomes
+    ) -> None:
+        self._store = store
+        self._claim = claim
+        self._call = call
+        self._options = options
+        self._outcomes = outcomes
+        self._unmarked = deque(Work(batch, options.retries) for batch in batches)
+        self._marked: deque[Work] = deque()
+        self._later: list[tuple[float, int, Work]] = []
+        self._order = itertools.count()
+        self._in_flight: set[Work] = set()
+        self._resolved: list[Resolution] = []
+        self._paused_until = 0.0
+        self._renewed_at = claim.ends_at - LEASE
+        self._broken = False
+        self._ended = False
+        #: Instances that somebody else broke into the claim of: they have to be claimed anew.
+        self.lost: set[str] = set()
+
+    def run(self) -> None:
+        """Send everything that can be sent. Raises `StateError` when the state store fails."""
+        workers: Workers[Work, Tried] = Workers(self._options.concurrency, self._try)
+        try:
+            while self._unmarked or self._marked or self._later or self._in_flight or self._resolved:
+                if self._over:
+                    self._wind_up(workers)
+                    break
+                self._heartbeat()
+                self._submit(workers)
+                self._write()
+                self._submit(workers)
+                for work, tried in workers.done(self._idle_seconds()):
+                    self._take_in(work, tried)
+        except StateError as error:
+            self._give_up(error)
+            raise
+        finally:
+            workers.close()
+
+    @property
+    def _over(self) -> bool:
+        return self._broken or self._ended or self._options.stopped()
+
+    # --- the thread that decides -------------------------------------------------------------------------------------
+
+    def _heartbeat(self) -> None:
+        if _clock.now() < self._renewed_at + _HEARTBEAT:
+            return
+        if self._store.renew(self._claim, lease=LEASE):
+            self._renewed_at = self._claim.ends_at - LEASE
+        else:
+            self._broken = True
+
+    def _submit(self, workers: Workers[Work, Tried]) -> None:
+        now = _clock.now()
+        if self._over or now < self._paused_until or now >= self._claim.ends_at:
+            return
+        while len(self._in_flight) < self._options.concurrency:
+            if self._later and self._later[0][0] <= now:
+                work = heapq.heappop(self._later)[2]
+            elif self._marked:
+                work = self._marked.popleft()
+            else:
+                return
+            self._in_flight.add(work)
+            workers.submit(work)
+
+    def _write(self) -> None:
+        """One durable write for all that ended meanwhile and all that is to be sent next."""
+        marks: list[Work] = []
+        if not self._over and len(self._marked) < self._options.concurrency:
+            while self._unmarked and len(self._marked) + len(marks) < 2 * self._options.concurrency:
+                marks.append(self._unmarked.popleft())
+        if not marks and not self._resolved:
+            return
+        lost = self._store.record(
+            self._claim, self._resolved, [Mark(work.instance_ids, work.batch.settings) for work in marks]
+        )
+        for resolution in self._resolved:
+            if resolution.outcome is Outcome.CONFIRMED:
+                self._outcomes.changed.update(i for i in resolution.instance_ids if i not in lost)
+        self._resolved = []
+        if lost:
+            # What is still ours goes on; what is not is claimed anew, whatever its request came to.
+            self.lost |= lost
+            for instance_id in lost:
+                self._outcomes.failed.pop(instance_id, None)
+            marks = [work.part([i for i in work.instance_ids if i not in lost]) for work in marks]
+        self._marked.extend(work for work in marks if work.instance_ids)
+
+    def _idle_seconds(self) -> float:
+        """How long there is nothing to do but to wait for an answer."""
+        now = _clock.now()
+        if self._resolved or (self._unmarked and len(self._marked) < self._options.concurrency):
+            return 0.0
+        until = min(now + _ATTENTION, self._renewed_at + _HEARTBEAT)
+        if self._later:
+            until = min(until, max(self._later[0][0], self._paused_until))
+        if self._marked and len(self._in_flight) < self._options.concurrency:
+            until = min(until, self._paused_until)
+        return max(0.0, until - now)
+
+    # --- what became of a try ----------------------------------------------------------------------------------------
+
+    def _take_in(self, work: Work, tried: Tried) -> None:
+        self._in_flight.remove(work)
+        if tried.request_id is not None:
+            self._outcomes.requests += 1
+            self._resolved.append(work.resolution(_clock.now(), tried.request_id))
+        elif tried.error is None:
+            # The claim ended before the first byte: nothing was sent.
+            self._marked.appendleft(work)
+        else:
+            self._outcomes.requests += tried.error.kind is not Kind.UNREACHABLE
+            self._take_in_error(work, tried.started, tried.error)
+
+    def _take_in_error(self, work: Work, started: float, error: KooPhoneError) -> None:
+        now = _clock.now()
+        work.note(started, error, self._options, now)
+        several = len(work.instance_ids) > 1
+        if several and (error.kind.concerns_some_instance or error.kind is Kind.MIX):
+            # The answer does not say which one: halving finds it, and applies the rest on the way.
+            self._marked.extendleft(reversed(work.halves()))
+        elif error.kind.passes and work.retries > 0:
+            delay = work.delay()
+            work.retries -= 1
+            work.tries += 1
+            if error.kind is Kind.THROTTLED:
+                # It concerns all requests of this run alike.
+                self._paused_until = max(self._paused_until, now + delay)
+            heapq.heappush(self._later, (now + delay, next(self._order), work))
+        else:
+            self._outcomes.fail(work.instance_ids, Failure.of(error))
+            self._resolved.append(work.resolution(now))
+            if error.kind in (Kind.RUN, Kind.TOKEN_EXPIRED, Kind.UNREACHABLE):
+                # It would be the same for every other batch.
+                self._ended = True
+                self._outcomes.ended_by = self._outcomes.ended_by or str(error)
+
+    # --- an end before everything is sent ----------------------------------------------------------------------------
+
+    def _wind_up(self, workers: Workers[Work, Tried]) -> None:
+        """Take in what is in flight, take back what was marked and not sent, and write both down."""
+        started = _clock.now()
+        while self._in_flight:
+            patience = _FAREWELL if self._options.stopped() else self._options.timeout + _FAREWELL
+            left = started + patience - _clock.now()
+            if left <= 0:
+                break
+            for work, tried in workers.done(min(left, _ATTENTION)):
+                self._take_in(work, tried)
+        now = _clock.now()
+        for work in self._in_flight:
+            work.note_doubt(now + self._options.grace)
+        begun = [*self._in_flight, *self._marked, *(work for _at, _order, work in self._later)]
+        self._resolved.extend(work.resolution(now) for work in begun)
+        left_over = [*begun, *self._unmarked]
+        self._forget_work()
+        self._write()
+        if self._options.stopped():
+            self._outcomes.ended_by = self._outcomes.ended_by or _STOPPED
+        elif not self._ended:
+            self.lost.update(instance_id for work in left_over for instance_id in work.instance_ids)
+            return
+        self._abandon(left_over)
+
+    def _abandon(self, left_over: Iterable[Work]) -> None:
+        """Report what was tried in vain as failed, the rest as not attempted."""
+        for work in left_over:
+            if work.error is not None:
+                self._outcomes.fail(work.instance_ids, Failure.of(work.error))
+            elif work.touched:
+                self._outcomes.fail(work.instance_ids, Failure(f"{_STOPPED}; this request may still be carried out"))
+            else:
+                self._outcomes.not_attempted.update(work.instance_ids)
+
+    def _give_up(self, error: StateError) -> None:
+        """The store failed: what is marked there stays so, and is unknown to everybody."""
+        failure = Failure(f"the state store failed, so that what became of it could not be recorded: {error}")
+        for resolution in self._resolved:
+            self._outcomes.fail(resolution.instance_ids, failure)
+        for work in (*self._in_flight, *self._marked, *(work for _at, _order, work in self._later)):
+            self._outcomes.fail(work.instance_ids, failure)
+        self._abandon(self._unmarked)
+        self._forget_work()
+
+    def _forget_work(self) -> None:
+        self._unmarked.clear()
+        self._marked.clear()
+        self._later.clear()
+        self._in_flight.clear()
+
+    # --- the threads that try ----------------------------------------------------------------------------------------
+
+    def _try(self, work: Work) -> Tried:
+        started = _clock.now()
+        if started >= self._claim.ends_at:
+            return Tried(started)
+        try:
+            return Tried(started, request_id=self._call(work.instance_ids, work.batch.settings))
+        except KooPhoneError as error:
+            return Tried(started, error=error)

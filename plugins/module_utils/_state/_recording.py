@@ -1,0 +1,165 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""How batches ended and which are about to be sent, written inside a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
+    Claim,
+    Mark,
+    Outcome,
+    Resolution,
+)
+from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import Transaction
+
+# Adds the doubt of this request to what is in doubt already.
+_DOUBT = (
+    " doubt_settings = CASE WHEN :doubt_for <= 0 THEN doubt_settings"
+    "  WHEN doubt_until > :now AND (doubt_settings IS NULL OR doubt_settings <> :settings) THEN NULL"
+    "  ELSE :settings END,"
+    " doubt_until = CASE WHEN :doubt_for <= 0 THEN doubt_until"
+    "  ELSE {greatest}(doubt_until, :now + :doubt_for) END,"
+    " doubt_run = CASE WHEN :doubt_for <= 0 THEN doubt_run ELSE :run END,"
+    " changed_at = :now, changed_run = :run"
+)
+# Whatever the instance has or may still get, from whomever, is these settings.
+_NOTHING_ELSE = (
+    "COALESCE(marked, :settings) = :settings AND COALESCE(wants, :settings) = :settings"
+    " AND (known = 0 OR settings = :settings) AND (doubt_until <= :now OR doubt_settings = :settings)"
+)
+_SET = {
+    Outcome.CONFIRMED: (
+        " known = 1, settings = :settings, applied_at = :wall, request_id = :request_id, run = :run, marked = NULL,"
+        + _DOUBT
+    ),
+    Outcome.UNCONFIRMED: " known = 0, marked = NULL," + _DOUBT,
+    Outcome.NOT_PROCESSED: " marked = NULL",
+}
+
+
+def record(
+    tx: Transaction, service: int, run: int, claim: Claim, resolutions: Sequence[Resolution], marks: Sequence[Mark]
+) -> set[str]:
+    """See `_interface.Store.record`."""
+    parts = [part.instance_ids for part in resolutions] + [part.instance_ids for part in marks]
+    ids = [instance_id for part in parts for instance_id in part]
+    ours = _lock_claimed(tx, service, claim.key, ids)
+    now, wall = tx.lease_now(), tx.wall_now()
+    params: dict[str, Any] = {"service": service, "run": run, "now": now, "wall": wall}
+    for resolution in resolutions:
+        params_of = {
+            **params,
+            "settings": settings_key(tx, resolution.settings),
+            "request_id": resolution.request_id,
+            "doubt_for": resolution.doubt_for,
+        }
+        kept, lost = _split(resolution.instance_ids, ours)
+        tx.change(
+            f"UPDATE instances SET{_SET[resolution.outcome]} WHERE service = :service AND instance_id {{ids}}".replace(
+                "{greatest}", tx.greatest
+            ),
+            params_of,
+            ids=kept,
+        )
+        if resolution.outcome is Outcome.CONFIRMED:
+            _remember(tx, params_of, kept)
+        if lost and resolution.outcome is not Outcome.NOT_PROCESSED:
+            _disown(tx, params_of, lost)
+    for mark in marks:
+        kept, _lost = _split(mark.instance_ids, ours)
+        tx.change(
+            "UPDATE instances SET marked = :settings, changed_at = :now, changed_run = :run"
+            " WHERE service = :service AND instance_id {ids}",
+            {**params, "settings": settings_key(tx, mark.settings)},
+            ids=kept,
+        )
+    return set(ids) - ours
+
+
+def forget(tx: Transaction, service: int, run: int, instance_ids: Collection[str]) -> None:
+    """Make instances unknown and raise their generation, so that what is being confirmed for them is not."""
+    params = {"service": service, "run": run, "now": tx.lease_now()}
+    tx.rows(
+        "SELECT instance_id FROM instances WHERE service = :service AND instance_id {ids}"
+        f" ORDER BY instance_id{tx.for_update}",
+        params,
+        ids=instance_ids,
+    )
+    tx.change(
+        "UPDATE instances SET known = 0, generation = generation + 1, changed_at = :now, changed_run = :run"
+        " WHERE service = :service AND instance_id {ids}",
+        params,
+        ids=instance_ids,
+    )
+
+
+def settings_key(tx: Transaction, settings: Settings) -> int:
+    """The key under which these settings are stored, once for all instances that have them."""
+    find = "SELECT id FROM settings WHERE digest = :digest"
+    params = {"digest": settings.digest, "canonical": settings.canonical}
+    key = tx.value(find, params)
+    if key is None:
+        tx.change(
+            "INSERT INTO settings (digest, canonical) VALUES (:digest, :canonical) ON CONFLICT (digest) DO NOTHING",
+            params,
+        )
+        key = tx.value(find, params)
+    return int(key)
+
+
+def _lock_claimed(tx: Transaction, service: int, claim: int, ids: Collection[str]) -> set[str]:
+    """Which of the instances the claim still holds; their rows are held still until the transaction ends."""
+    return {
+        instance_id
+        for instance_id, holder, generation, claimed_generation in tx.rows(
+            "SELECT instance_id, claim, generation, claimed_generation FROM instances"
+            f" WHERE service = :service AND instance_id {{ids}} ORDER BY instance_id{tx.for_update}",
+            {"service": service},
+            ids=ids,
+        )
+        if holder == claim and generation == claimed_generation
+    }
+
+
+def _split(ids: Iterable[str], ours: Collection[str]) -> tuple[list[str], list[str]]:
+    kept: list[str] = []
+    lost: list[str] = []
+    for instance_id in ids:
+        (kept if instance_id in ours else lost).append(instance_id)
+    return kept, lost
+
+
+def _remember(tx: Transaction, params: dict[str, Any], ids: Sequence[str]) -> None:
+    """Append to the history."""
+    tx.change(
+        "INSERT INTO history (service, instance_id, settings, applied_at, request_id, run)"
+        " SELECT service, instance_id, settings, applied_at, COALESCE(request_id, ''), run FROM instances"
+        " WHERE service = :service AND instance_id {ids}"
+        " ON CONFLICT (service, instance_id, run, request_id) DO NOTHING",
+        params,
+        ids=ids,
+    )
+
+
+def _disown(tx: Transaction, params: dict[str, Any], ids: Sequence[str]) -> None:
+    """Instances that somebody else has claimed while a request of ours may have been out.
+
+    Which of the two the API carried out last, nobody can say: they become unknown, and the other's confirmation is
+    made to fail. It is harmless where the other brings the very same settings.
+    """
+    tx.change(
+        f"UPDATE instances SET known = CASE WHEN {_NOTHING_ELSE} THEN known ELSE 0 END,"
+        f" generation = generation + CASE WHEN {_NOTHING_ELSE} THEN 0 ELSE 1 END,"
+        f" marked = CASE WHEN claim IS NULL THEN NULL ELSE marked END,{_DOUBT}"
+        " WHERE service = :service AND instance_id {ids}".replace("{greatest}", tx.greatest),
+        params,
+        ids=ids,
+    )

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""The state store in a PostgreSQL database, for the runs of any number of machines.
+
+The database's own clock counts (`clock_timestamp()`), rows are inserted and locked in the order of their keys, and what
+the server asks to do again (deadlock, serialisation failure), or what it may or may not have done (a connection that
+breaks during COMMIT), is done again: every transaction of the store may be repeated without harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import random
+import re
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ansible_collections.koophone.fleet.plugins.module_utils import _clock
+from ansible_collections.koophone.fleet.plugins.module_utils._state import _schema
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError
+from ansible_collections.koophone.fleet.plugins.module_utils._state._store import SqlStore
+from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import (
+    NO_PARAMS,
+    Params,
+    Transaction,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+Result = TypeVar("Result")
+
+SCHEMA = "koophone_fleet"
+# Any number will do as long as no other application in the same database uses it ("KooP").
+_CREATION_LOCK = 0x4B6F6F50
+# For how many seconds a server that restarts, or a network that is down, is asked again.
+PATIENCE = 30.0
+_CONNECT_TIMEOUT = 10
+_NAMED = re.compile(r"(?<!:):([a-z_]+)")
+
+
+class PostgresqlStore(SqlStore):
+    """The state store in one database. Of use to one thread."""
+
+    def __init__(self, dsn: str) -> None:
+        """`dsn` is a URL as libpq reads it, with its TLS options. Raises `StateError`."""
+        self._psycopg = _import_psycopg()
+        self._conninfo, self._secrets, self._name = _parse(self._psycopg, dsn)
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    @classmethod
+    def open_existing(cls, dsn: str) -> PostgresqlStore | None:
+        """Connect for reading; None when there is no store. It creates nothing."""
+        store = cls(dsn)
+        version = store._reading(_version)
+        if version is None:
+            store.close()
+            return None
+        _schema.check_version(version, store._name, reading=True)
+        return store
+
+    @classmethod
+    def open(cls, dsn: str) -> PostgresqlStore:
+        """Connect for writing, and make the tables where there are none."""
+        store = cls(dsn)
+        version = store._reading(_version)
+        if version != _schema.VERSION:
+            store._make_tables()
+        return store
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _reading(self, work: Callable[[Transaction], Result]) -> Result:
+        return self._patiently("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)
+
+    def _writing(self, work: Callable[[Transaction], Result]) -> Result:
+        return self._patiently("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", work)
+
+    def _make_tables(self) -> None:
+        def work(tx: Transaction) -> None:
+            tx.rows("SELECT pg_advisory_xact_lock(:key)", {"key": _CREATION_LOCK})
+            version = _version(tx)
+            if version is not None:
+                _schema.check_version(version, self._name)
+                for statement in _schema.migrations(version, schema=f"{SCHEMA}."):
+                    tx.change(statement)
+                tx.change(f"UPDATE {SCHEMA}.schema_version SET version = :version", {"version": _schema.VERSION})
+                return
+            tx.change(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            for statement in _schema.statements(
+                key="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+                real="DOUBLE PRECISION",
+                instance_id='TEXT COLLATE "C"',
+                schema=f"{SCHEMA}.",
+            ):
+                tx.change(statement)
+            tx.change(f"CREATE TABLE {SCHEMA}.schema_version (version INTEGER NOT NULL)")
+            tx.change(f"INSERT INTO {SCHEMA}.schema_version VALUES (:version)", {"version": _schema.VERSION})
+
+        self._writing(work)
+
+    def _patiently(self, begin: str, work: Callable[[Transaction], Result]) -> Result:
+        """Run a transaction, and again while that may help."""
+        errors = self._psycopg.errors
+        ends = _clock.now() + PATIENCE
+        delay = 0.05
+        while True:
+            try:
+                return self._once(begin, work)
+            except (errors.SerializationFailure, errors.DeadlockDetected) as error:
+                last: Exception = error
+            except (self._psycopg.OperationalError, self._psycopg.InterfaceError) as error:
+                self.close()
+                last = error
+                if _is_refusal(error):
+                    raise self._explained(error) from error
+            except self._psycopg.Error as error:
+                raise self._explained(error) from error
+            if _clock.now() + delay > ends:
+                raise self._explained(last) from last
+            time.sleep(random.uniform(delay / 2, delay))
+            delay = min(2 * delay, 2.0)
+
+    def _once(self, begin: str, work: Callable[[Transaction], Result]) -> Result:
+        connection = self._connected()
+        try:
+            connection.execute(begin)
+            # For this transaction only, so that a pooler between us and the server does no harm. What the server does
+            # beyond waiting for the disk (`remote_apply`) is left to it.
+            connection.execute(
+                "SELECT set_config('search_path', %s, true), set_config('synchronous_commit', CASE"
+                " WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN 'on'"
+                " ELSE current_setting('synchronous_commit') END, true)",
+                (SCHEMA,),
+            )
+            result = work(_PostgresqlTransaction(connection))
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(self._psycopg.Error):
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._psycopg.connect(
+                self._conninfo,
+                autocommit=True,
+                # A pooler may hand the next transaction to another server process.
+                prepare_threshold=None,
+            )
+        return self._connection
+
+    def _explained(self, error: Exception) -> StateError:
+        text = " ".join(str(error).split()) or type(error).__name__
+        for secret in self._secrets:
+            text = text.replace(secret, "********")
+        advice = ""
+        if isinstance(error, self._psycopg.errors.InsufficientPrivilege):
+            advice = (
+                f"; let a role that may create a schema run once, or grant this one USAGE on the schema {SCHEMA}"
+                " and SELECT, INSERT, UPDATE, DELETE on its tables"
+            )
+        elif isinstance(error, self._psycopg.errors.ReadOnlySqlTransaction):
+            advice = "; is this a standby? The state store needs the primary"
+        return StateError(f"the state store ({self._name}) cannot be used: {text}{advice}")
+
+
+class _PostgresqlTransaction(Transaction):
+    for_update = " FOR UPDATE"
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._connection = connection
+
+    def rows(
+        self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None
+    ) -> Sequence[tuple[Any, ...]]:
+        return self._execute(sql, params, ids).fetchall()
+
+    def change(self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None) -> int:
+        return self._execute(sql, params, ids).rowcount
+
+    def insert(self, sql: str, params: Params) -> int:
+        row = self._execute(f"{sql} RETURNING id", params, None).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def add_instances(self, service: int, instance_ids: Sequence[str]) -> None:
+        self._execute(
+            "INSERT INTO instances (service, instance_id) SELECT :service, wanted.id"
+            " FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS wanted (id, place) ORDER BY wanted.place"
+            " ON CONFLICT DO NOTHING",
+            {"service": service, "ids": list(instance_ids)},
+            None,
+        )
+
+    def lease_now(self) -> float:
+        return float(self.value("SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"))
+
+    def wall_now(self) -> float:
+        return self.lease_now()
+
+    def _execute(self, sql: str, params: Params, ids: Collection[str] | None) -> psycopg.Cursor[tuple[Any, ...]]:
+        if ids is not None:
+            params = {**params, "ids": list(ids)}
+        # The SQL is all our own; what comes from outside is always a parameter.
+        return self._connection.execute(_translated(sql), params or None)
+
+
+@functools.lru_cache(maxsize=256)
+def _translated(sql: str) -> str:
+    return _NAMED.sub(r"%(\1)s", sql.replace("{ids}", "= ANY(CAST(:ids AS text[]))"))
+
+
+def _version(tx: Transaction) -> int | None:
+    if tx.value(f"SELECT to_regclass('{SCHEMA}.schema_version')") is None:
+        return None
+    version = tx.value(f"SELECT version FROM {SCHEMA}.schema_version")
+    return None if version is None else int(version)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the server answered and will answer the same again: wrong password, no such database, no rights."""
+    sqlstate = getattr(error, "sqlstate", None)
+    if sqlstate is None:
+        # While connecting, psycopg gives only the server's text.
+        return bool(re.search(r"authentication failed|does not exist|no pg_hba\.conf entry|not permitted", str(error)))
+    # 57P01 to 57P03: shutting down, crashed, starting up. 08: connection. 53: too many connections for now.
+    return not (sqlstate in ("57P01", "57P02", "57P03") or sqlstate[:2] in ("08", "53", "40"))
+
+
+def _import_psycopg() -> Any:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise StateError(
+            "a state store in PostgreSQL needs the Python library psycopg (3.1 or newer) where the module runs"
+            f" ({sys.executable}): pip install 'psycopg[binary]' ({error})"
+        ) from error
+    return psycopg
+
+
+def _parse(psycopg: Any, dsn: str) -> tuple[str, tuple[str, ...], str]:
+    """What to connect with, what to keep secret, and how to name the database in messages."""
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error:
+        # Its text quotes the URL, with the password.
+        raise StateError(
+            "state_url: it is not a PostgreSQL URL as libpq reads it; in user name and password, characters such as"
+            " @ : / % have to be percent-encoded"
+        ) from None
+    given.setdefault("connect_timeout", _CONNECT_TIMEOUT)
+    given.setdefault("application_name", "koophone.fleet")
+    # A peer that vanished is noticed within a claim's life, not after the hours of the system's default.
+    given.setdefault("keepalives_idle", 5)
+    given.setdefault("tcp_user_timeout", 10_000)
+    secrets = tuple(str(given[name]) for name in ("password", "sslpassword") if given.get(name))
+    name = f"PostgreSQL database {given.get('dbname', '')} on {given.get('host', 'the local socket')}"
+    return psycopg.conninfo.make_conninfo(**given), (dsn, *secrets), name

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""Wires the module `video_setting`: options in, plan, apply, result out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.koophone.fleet.plugins.module_utils._apply import Applied, Job, apply
+from ansible_collections.koophone.fleet.plugins.module_utils._arguments import (
+    Connection,
+    StateOptions,
+    parse_connection,
+    parse_state,
+)
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import (
+    Authenticator,
+    CredentialsError,
+    authenticator_of,
+)
+from ansible_collections.koophone.fleet.plugins.module_utils._client import Client
+from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard, RefusedError
+from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import (
+    InstanceGroup,
+    parse_instance_groups,
+)
+from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age, parse_max_changed
+from ansible_collections.koophone.fleet.plugins.module_utils._module import (
+    StopSignal,
+    invocation_of,
+    read_text,
+    report_input,
+    this_run,
+)
+from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Outcomes
+from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, desired_of
+from ansible_collections.koophone.fleet.plugins.module_utils._report import failure_message, predicted, report
+from ansible_collections.koophone.fleet.plugins.module_utils._state import look_at, open_store
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError
+from ansible_collections.koophone.fleet.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR, Transport
+from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
+
+
+@dataclass(frozen=True)
+class _Input:
+    """The module's options, checked."""
+
+    groups: list[InstanceGroup]
+    connection: Connection
+    state: StateOptions
+    job: Job
+
+
+def run(module: AnsibleModule) -> None:
+    """Do what the module's options ask for, and exit."""
+    stopped = StopSignal()
+    given = _parse(module, stopped)
+    invocation = invocation_of(module, instance_groups=[group.name for group in given.groups])
+    try:
+        if module.check_mode:
+            applied = _look(given)
+        else:
+            authenticator = authenticator_of(auth_token=module.params["auth_token"])
+            stopped.listen()
+            applied = _apply(module, given, authenticator)
+    except (StateError, RefusedError, CredentialsError) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+        return
+    for note in applied.outcomes.notes:
+        module.warn(note)
+    result = report(applied.plan, given.groups, applied.outcomes, check_mode=module.check_mode)
+    failure = failure_message(applied.outcomes)
+    if failure is not None:
+        module.fail_json(msg=failure, invocation=invocation, **result)
+    module.exit_json(invocation=invocation, **result)
+
+
+def _parse(module: AnsibleModule, stopped: StopSignal) -> _Input:
+    params: Mapping[str, Any] = module.params
+    mistakes: list[str] = []
+    warnings: list[str] = []
+    groups = parse_instance_groups(params["instance_groups"], read_text, mistakes)
+    connection = parse_connection(params, mistakes)
+    state = parse_state(params, mistakes, warnings)
+    if not 1 <= params["batch_size"] <= 100:
+        mistakes.append(f"batch_size: {params['batch_size']} is not between 1 and 100")
+    max_age = parse_age(params["max_age"], "max_age", mistakes) if params["max_age"] else None
+    max_changed = None
+    if params["max_changed"]:
+        max_changed = parse_max_changed(params["max_changed"], "max_changed", mistakes)
+    report_input(module, mistakes, warnings, instance_groups="(not shown)")
+    job = Job(
+        run=this_run(),
+        service=state.service,
+        desired=desired_of(groups),
+        options=Options(params["force"], max_age, params["max_age"] or ""),
+        guard=Guard(max_changed, params["approved_plan"] or None),
+        batch_size=params["batch_size"],
+        claim_timeout=state.claim_timeout,
+        history_age=state.history_age,
+        send=SendOptions(connection.concurrency, connection.retries, connection.timeout, state.settle, stopped),
+    )
+    return _Input(groups, connection, state, job)
+
+
+def _look(given: _Input) -> Applied:
+    plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
+    return Applied(plan, predicted(plan))
+
+
+def _apply(module: AnsibleModule, given: _Input, authenticator: Authenticator) -> Applied:
+    # Most runs find everything as desired; they write nothing, not even who they were.
+    plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
+    if not plan.changes:
+        return Applied(plan, Outcomes())
+    if REQUESTS_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
+    connection = given.connection
+    transport = Transport(timeout=connection.timeout, connections=connection.concurrency, verify=connection.verify)
+    client = Client(connection.endpoint, transport, authenticator)
+    store = open_store(given.state.location)
+    try:
+        return apply(given.job, store, client.set_video_settings)
+    finally:
+        store.close()
+        transport.close()

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise of stability to anybody outside it.
+
+"""A batch on its way through its tries. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, KooPhoneError
+from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
+from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Outcome, Resolution
+
+# Confirms settings for instances in one try and returns the request id, or raises KooPhoneError.
+Call = Callable[[Sequence[str], Settings], str]
+
+_BACKOFF_FIRST = 0.5
+_BACKOFF_MOST = 30.0
+_BACKOFF_DOUBLINGS = 10
+
+
+@dataclass(frozen=True)
+class SendOptions:
+    """`timeout` and `settle` in seconds, as the module's options; `stopped` tells whether to stop early."""
+
+    concurrency: int
+    retries: int
+    timeout: float
+    settle: float
+    stopped: Callable[[], bool] = lambda: False
+
+    @property
+    def grace(self) -> float:
+        """How many seconds after its start a try may still be carried out."""
+        return self.timeout + self.settle
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How one try ended: with a request id, with an error, or not at all because the claim had ended."""
+
+    started: float
+    request_id: str | None = None
+    error: KooPhoneError | None = None
+
+
+@dataclass(eq=False)
+class Work:
+    """A batch on its way. `doubt_until` is on this machine's clock; `touched`: some try may have had an effect."""
+
+    batch: Batch
+    retries: int
+    doubt_until: float = 0.0
+    touched: bool = False
+    tries: int = 0
+    error: KooPhoneError | None = None
+
+    @property
+    def instance_ids(self) -> tuple[str, ...]:
+        return self.batch.instance_ids
+
+    def part(self, instance_ids: Sequence[str]) -> Work:
+        """The same work for some of its instances; what is in doubt is so for each."""
+        batch = Batch(self.batch.settings, self.batch.region, tuple(instance_ids))
+        return Work(batch, self.retries, self.doubt_until, self.touched, error=self.error)
+
+    def halves(self) -> tuple[Work, Work]:
+        middle = (len(self.instance_ids) + 1) // 2
+        return self.part(self.instance_ids[:middle]), self.part(self.instance_ids[middle:])
+
+    def note(self, started: float, error: KooPhoneError, options: SendOptions, now: float) -> None:
+        """Remember how a try failed, and until when it may still be carried out."""
+        self.error = error
+        self.touched = self.touched or error.fate is not Fate.NOT_PROCESSED
+        if error.fate is Fate.IN_DOUBT:
+            # From when it was really given up, should this process have been paused meanwhile.
+            self.note_doubt(max(started + options.timeout, now) + options.settle)
+
+    def note_doubt(self, until: float) -> None:
+        self.touched = True
+        self.doubt_until = max(self.doubt_until, until)
+
+    def resolution(self, now: float, request_id: str | None = None) -> Resolution:
+        """What to write down when no further try is made: confirmed, if there is a request id."""
+        if request_id is not None:
+            outcome = Outcome.CONFIRMED
+        else:
+            outcome = Outcome.UNCONFIRMED if self.touched else Outcome.NOT_PROCESSED
+        doubt_for = max(0.0, self.doubt_until - now)
+        return Resolution(self.instance_ids, self.batch.settings, outcome, request_id, doubt_for)
+
+    def delay(self) -> float:
+        """Seconds until the next try: exponential, with jitter so that runs don't try in step; `Retry-After` on top."""
+        longest = min(_BACKOFF_MOST, _BACKOFF_FIRST * 2 ** min(self.tries, _BACKOFF_DOUBLINGS))
+        retry_after = self.error.retry_after if self.error is not None else None
+        return random.uniform(longest / 2, longest) + (retry_after or 0.0)
