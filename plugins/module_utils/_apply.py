@@ -17,7 +17,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard
 from ansible_collections.koophone.fleet.plugins.module_utils._memory import LastApplied
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, Plan, Target, make_plan
-from ansible_collections.koophone.fleet.plugins.module_utils._sending import LEASE, Sending
+from ansible_collections.koophone.fleet.plugins.module_utils._sending import DEADLINE_PASSED, LEASE, STOPPED, Sending
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
     Choice,
     Claim,
@@ -31,6 +31,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
     Store,
     Wanted,
 )
+from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances
 from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, SendOptions
 
 # How often a run asks for instances that another one holds, in seconds.
@@ -50,6 +51,8 @@ class Job:
     claim_timeout: float
     history_age: float
     send: SendOptions
+    #: Told, while it happens, what the run waits for.
+    tell: Callable[[str], None] = lambda _text: None
 
     def checked_plan(self, reading: Reading) -> Plan:
         """The plan for what was read. Raises `RefusedError`."""
@@ -145,7 +148,12 @@ class _Claiming:
                 lost = self._carry_out(result.claim, plan.only(result.claim.instance_ids), outcomes)
             finally:
                 self._store.release(result.claim)
-        if outcomes.ended_by is not None or job.send.stopped():
+        if (result.held or lost) and outcomes.ended_by is None:
+            if job.send.stopped():
+                outcomes.ended_by = STOPPED
+            elif _clock.now() >= job.send.ends_at:
+                outcomes.ended_by = DEADLINE_PASSED
+        if outcomes.ended_by is not None:
             outcomes.not_attempted.update(result.held, lost)
             return set()
         return lost | self._wait(result.held, outcomes)
@@ -170,8 +178,9 @@ class _Claiming:
         now = _clock.now()
         if self._patience_ends is None:
             self._patience_ends = now + self._job.claim_timeout
-            some = next(iter(held.values()))
-            outcomes.notes.append(f"waited for {len(held)} instances, among others because one was: {some}")
+            text = f"waiting for {instances(len(held))} that cannot be changed yet: {_summary(held)}"
+            self._job.tell(text)
+            outcomes.notes.append(f"{text[0].upper()}{text[1:]}")
         if now >= self._patience_ends:
             for instance_id, holder in held.items():
                 text = f"not obtained within claim_timeout ({self._job.claim_timeout:g} seconds): {holder}"
@@ -199,6 +208,13 @@ class _Claiming:
         except StateError as error:
             # The memory of the instances is right without it.
             outcomes.notes.append(f"the end of the run could not be noted: {error}")
+
+
+def _summary(held: Mapping[str, Held]) -> str:
+    """Who holds them, each holder named once."""
+    holders = {holder.run.run_id: holder for holder in held.values()}
+    shown = [str(holder) for _run_id, holder in sorted(holders.items())]
+    return "; ".join(shown[:3]) + (f"; and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
 def _digest(record: LastApplied) -> str | None:

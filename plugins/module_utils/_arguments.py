@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import (
+    DEFAULT_IAM_ENDPOINT,
+    Credentials,
+    parse_credentials,
+)
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 from ansible_collections.koophone.fleet.plugins.module_utils._state._location import (
@@ -49,11 +55,21 @@ def connection_spec() -> dict[str, Any]:
     return {
         "endpoint": _option("endpoint", type="str", default=DEFAULT_ENDPOINT),
         "auth_token": _option("auth_token", type="str", no_log=True),
+        "username": _option("username", type="str"),
+        "password": _option("password", type="str", no_log=True),
+        "domain_name": _option("domain_name", type="str"),
+        "project_name": _option("project_name", type="str"),
+        "iam_endpoint": _option("iam_endpoint", type="str", default=DEFAULT_IAM_ENDPOINT),
+        "access_key": _option("access_key", type="str", no_log=True),
+        "secret_key": _option("secret_key", type="str", no_log=True),
+        "security_token": _option("security_token", type="str", no_log=True),
         "insecure_skip_tls_verify": _option("insecure_skip_tls_verify", type="bool", default=False),
         "ca_path": _option("ca_path", type="path"),
         "timeout": _option("timeout", type="float", default=30.0),
         "retries": _option("retries", type="int", default=5),
         "concurrency": _option("concurrency", type="int", default=8),
+        "rate_limit": _option("rate_limit", type="float"),
+        "deadline": _option("deadline", type="float"),
     }
 
 
@@ -70,13 +86,19 @@ def state_spec() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach the API; `timeout` in seconds. `verify` is as in `requests`."""
+    """How to reach the API; `timeout` and `deadline` in seconds, `rate_limit` in requests a second.
+
+    `verify` is as in `requests`.
+    """
 
     endpoint: str
+    credentials: Credentials
     verify: bool | str
     timeout: float
     retries: int
     concurrency: int
+    rate_limit: float | None
+    deadline: float | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +125,21 @@ def parse_connection(params: Mapping[str, Any], mistakes: list[str]) -> Connecti
         verify = params["ca_path"]
         if not Path(params["ca_path"]).exists():
             mistakes.append(f"ca_path: {shown(params['ca_path'])} does not exist")
-    return Connection(endpoint, verify, params["timeout"], params["retries"], params["concurrency"])
+    mistakes.extend(
+        f"{name}: {params[name]} is not a positive number"
+        for name in ("rate_limit", "deadline")
+        if params[name] is not None and not (math.isfinite(params[name]) and params[name] > 0)
+    )
+    return Connection(
+        endpoint,
+        parse_credentials(params, mistakes),
+        verify,
+        params["timeout"],
+        params["retries"],
+        params["concurrency"],
+        params["rate_limit"],
+        params["deadline"],
+    )
 
 
 def parse_state(params: Mapping[str, Any], mistakes: list[str], warnings: list[str]) -> StateOptions:
@@ -123,11 +159,10 @@ def parse_state(params: Mapping[str, Any], mistakes: list[str], warnings: list[s
 
 def normalised(endpoint: str) -> str:
     """The endpoint as the name of a service: what differs only in spelling is the same."""
-    try:
-        parts = urlsplit(endpoint.strip())
-        port = parts.port
-    except ValueError:
+    parts = _split(endpoint)
+    if parts is None:
         return endpoint
+    port = parts.port
     host = (parts.hostname or "").rstrip(".")
     host = f"[{host}]" if ":" in host else host
     netloc = host if port in (None, {"https": 443, "http": 80}.get(parts.scheme)) else f"{host}:{port}"
@@ -154,19 +189,30 @@ def _parse_location(state_url: str | None, mistakes: list[str], warnings: list[s
 
 
 def _parse_endpoint(endpoint: str, mistakes: list[str]) -> str:
-    endpoint = endpoint.strip()
-    try:
-        parts = urlsplit(endpoint)
-        well_formed = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        well_formed = False
-    if not well_formed or any(character.isspace() for character in endpoint):
+    parts = _split(endpoint)
+    if parts is None:
         mistakes.append("endpoint: it is not of the form https://host")
     elif parts.username or parts.password:
         mistakes.append("endpoint: it must not hold a user name or password; see auth_token")
     elif parts.query or parts.fragment:
         mistakes.append("endpoint: it must not have a query or a fragment")
-    return endpoint
+    return endpoint.strip()
+
+
+def _split(endpoint: str) -> SplitResult | None:
+    """The parts of an endpoint, or None where it is no HTTP address at all."""
+    try:
+        parts = urlsplit(endpoint.strip())
+        if (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+            and not re.search(r"\s", endpoint.strip())
+        ):
+            return parts
+    except ValueError:
+        pass
+    return None
 
 
 def _check_positive(value: float, place: str, mistakes: list[str]) -> None:

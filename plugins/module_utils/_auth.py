@@ -4,22 +4,39 @@
 
 # Private to this collection: no promise of stability to anybody outside it.
 
-"""Credentials: how a request proves whose it is."""
+"""Credentials: which kind was given, and what proves whose a request is.
+
+Kinds and headers are those of the API reference (https://support.huaweicloud.com/api-koophone/, Authentication).
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
+
+DEFAULT_IAM_ENDPOINT = "https://iam.myhuaweicloud.com"
 
 
 class CredentialsError(Exception):
-    """The credentials are missing, contradict each other, or were refused."""
+    """The credentials are missing, or were refused."""
 
 
 class Authenticator(Protocol):
-    """Adds what proves the sender's identity to each request."""
+    """Adds what proves the sender's identity to each request. Safe for use by several threads."""
 
-    def headers(self, method: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
-        """The headers to add to this request. Raises `CredentialsError`."""
+    def prepare(self) -> None:
+        """Get what the next request needs and is not there yet, such as a token. Raises `CredentialsError`."""
+        ...
+
+    def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        """The headers to add to this request."""
+        ...
+
+    def expired(self, headers: Mapping[str, str]) -> bool:
+        """Told that the token sent in these headers has expired; returns whether `prepare` can get a new one."""
         ...
 
     @property
@@ -28,25 +45,50 @@ class Authenticator(Protocol):
         ...
 
 
-class TokenAuthenticator:
-    """Token authentication with a given token (https://support.huaweicloud.com/api-koophone/, Authentication)."""
+@dataclass(frozen=True)
+class Credentials:
+    """The credentials given; None where something was not."""
 
-    def __init__(self, token: str) -> None:
+    auth_token: str | None = None
+    username: str | None = None
+    password: str | None = None
+    domain_name: str | None = None
+    project_name: str | None = None
+    iam_endpoint: str = DEFAULT_IAM_ENDPOINT
+    access_key: str | None = None
+    secret_key: str | None = None
+    security_token: str | None = None
+
+
+_LOGIN = ("username", "password", "domain_name", "project_name")
+_KEYS = ("access_key", "secret_key")
+
+
+def parse_credentials(params: Mapping[str, Any], mistakes: list[str]) -> Credentials:
+    """Read the credentials; '' counts as not given. What is incomplete is a mistake, unless it is not needed.
+
+    A token is enough; else what belongs to a user name, else a pair of keys; else the vendor's provider chain is asked.
+    """
+    given = {name: params.get(name) or None for name in (*_LOGIN, *_KEYS, "auth_token", "security_token")}
+    iam_endpoint: str = params.get("iam_endpoint") or DEFAULT_IAM_ENDPOINT
+    if given["auth_token"] is not None:
         # A line break at the end is what a token read from a file most often has.
-        self._token = token.strip()
-        if not self._token.isascii() or not self._token.isprintable():
-            raise CredentialsError("auth_token has characters that no token has; was it copied whole?")
+        token = given["auth_token"] = given["auth_token"].strip()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            mistakes.append("auth_token: it has characters that no token has; was it copied whole?")
+    elif any(given[name] for name in ("username", "password", "domain_name")):
+        _require(given, _LOGIN, mistakes)
+        if not iam_endpoint.startswith(("https://", "http://")):
+            mistakes.append(f"iam_endpoint: {shown(iam_endpoint)} is not of the form https://host")
+    elif any(given[name] for name in (*_KEYS, "security_token")):
+        _require(given, _KEYS, mistakes)
+    return Credentials(**given, iam_endpoint=iam_endpoint)
 
-    def headers(self, method: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
-        return {"X-Auth-Token": self._token}
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        return (self._token,)
-
-
-def authenticator_of(*, auth_token: str | None) -> Authenticator:
-    """The authenticator for the credentials given. Raises `CredentialsError` when there are none."""
-    if auth_token and auth_token.strip():
-        return TokenAuthenticator(auth_token)
-    raise CredentialsError("no credentials: give auth_token, or set KOOPHONE_AUTH_TOKEN where the module runs")
+def _require(given: Mapping[str, str | None], names: tuple[str, ...], mistakes: list[str]) -> None:
+    some = " and ".join(name for name in names if given[name]) or "security_token"
+    mistakes.extend(
+        f"{name}: is missing; {some} alone cannot authenticate (or KOOPHONE_{name.upper()})"
+        for name in names
+        if not given[name]
+    )

@@ -8,27 +8,24 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, Kind, KooPhoneError, explain
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
-from ansible_collections.koophone.fleet.plugins.module_utils._transport import Answer, TransportError
+from ansible_collections.koophone.fleet.plugins.module_utils._transport import Answer, Sender, TransportError
 
 _VIDEO_SETTING_PATH = "/v1/instances/video-setting"
 _SHOWN_OF_BODY = 200
-
-
-class Sender(Protocol):
-    """The transport, handed in: one HTTP request, or `TransportError`."""
-
-    def send(self, method: str, url: str, *, headers: dict[str, str], body: bytes | None = None) -> Answer: ...
+_SHOWN_OF_MESSAGE = 200
+_SHOWN_OF_CODE = 100
 
 
 class Client:
@@ -39,11 +36,14 @@ class Client:
         self._transport = transport
         self._authenticator = authenticator
 
+    def prepare(self) -> None:
+        """Get ready what a request needs, such as a token. Raises `CredentialsError`."""
+        self._authenticator.prepare()
+
     def set_video_settings(self, instance_ids: Sequence[str], settings: Settings) -> str:
         """Send settings to at most 100 instances, in one try; returns the request id of the confirmed request.
 
-        Raises `KooPhoneError`, which tells whether to try again and what is certain about the effect, and
-        `CredentialsError` where no request could be made at all.
+        Raises `KooPhoneError`, which tells whether to try again and what is certain about the effect.
         """
         body = {"instance_ids": list(instance_ids), "instance_settings": settings.api()}
         return self._call("PUT", _VIDEO_SETTING_PATH, body)
@@ -67,7 +67,13 @@ class Client:
                 fate=Fate.IN_DOUBT if error.sent else Fate.NOT_PROCESSED,
                 error_msg=self._without_secrets(str(error)),
             ) from error
-        self._check(answer, method, url, request_id)
+        try:
+            self._check(answer, method, url, request_id)
+        except KooPhoneError as error:
+            if error.kind is Kind.TOKEN_EXPIRED and not self._authenticator.expired(headers):
+                error.kind = Kind.RUN
+                error.meaning += "; get a new one"
+            raise
         return request_id
 
     def _check(self, answer: Answer, method: str, url: str, request_id: str) -> None:
@@ -78,13 +84,16 @@ class Client:
             return
         explained = explain(answer.status, error_code)
         meaning, error_msg = explained.meaning, _text(data.get("error_msg")) if data is not None else ""
-        kind, fate = explained.kind, explained.fate
+        fate = explained.fate
+        if 200 <= answer.status < 300 and not error_code:
+            # Half an answer, or that of something on the way: it says nothing of what the API does.
+            fate = Fate.IN_DOUBT
         if data is None:
-            error_msg = _beginning(answer.body)
+            error_msg = self._beginning(answer.body)
             if answer.status == 200:
                 meaning = "the answer is not JSON of this API; is something else answering at the endpoint?"
         elif not error_code and answer.status == 200:
-            meaning, error_msg = "the answer has no error_code", _beginning(answer.body)
+            meaning, error_msg = "the answer has no error_code", self._beginning(answer.body)
         if 300 <= answer.status < 400:
             error_msg = f"to {answer.headers.get('Location', 'nowhere')}"
         raise KooPhoneError(
@@ -92,16 +101,23 @@ class Client:
             url=url,
             request_id=request_id,
             meaning=meaning,
-            kind=kind,
+            kind=explained.kind,
             fate=fate,
             http_status=answer.status,
-            error_code=error_code or None,
-            error_msg=self._without_secrets(error_msg[:_SHOWN_OF_BODY]),
+            error_code=self._without_secrets(error_code or "")[:_SHOWN_OF_CODE] or None,
+            error_msg=self._without_secrets(error_msg)[:_SHOWN_OF_MESSAGE],
             retry_after=_retry_after(answer.headers.get("Retry-After")),
         )
 
+    def _beginning(self, body: bytes) -> str:
+        """The first characters of a body on one line, as an error shows them."""
+        # Secrets go first: cut off in the middle, they would be recognised no more.
+        text = self._without_secrets(html.unescape(body.decode("utf-8", "replace")))
+        text = re.sub(r"\s+", " ", text[: 4 * _SHOWN_OF_BODY]).strip()
+        return f"it begins with {text[:_SHOWN_OF_BODY]!r}" if text else "the body is empty"
+
     def _without_secrets(self, text: str) -> str:
-        for secret in self._authenticator.secrets:
+        for secret in filter(None, self._authenticator.secrets):
             text = text.replace(secret, "********")
         return text
 
@@ -116,12 +132,6 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _beginning(body: bytes) -> str:
-    """The first characters of a body on one line, as an error shows them."""
-    text = re.sub(r"\s+", " ", body[: 4 * _SHOWN_OF_BODY].decode("utf-8", "replace")).strip()
-    return f"it begins with {text[:_SHOWN_OF_BODY]!r}" if text else "the body is empty"
 
 
 def _retry_after(value: str | None) -> float | None:

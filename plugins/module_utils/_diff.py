@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import InstanceGroup
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import UNKNOWN, Plan
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
+from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances as counted
 
 # What one diff may hold: Ansible's own callback becomes slow with tens of thousands of lines, and AWX drops results
 # that are too large.
@@ -82,8 +83,8 @@ def _entry(group: InstanceGroup, last_applied: Settings | None, instances: int) 
     return _shown(_header(group.name, instances), before, after)
 
 
-def _header(name: str, instances: int) -> str:
-    return f"{name} ({instances} {'instance' if instances == 1 else 'instances'})"
+def _header(name: str, number: int) -> str:
+    return f"{name} ({counted(number)})"
 
 
 def _shown(header: str, before: Sequence[str], after: Sequence[str]) -> dict[str, str]:

@@ -32,11 +32,6 @@ class Target:
     region: str | None
     groups: tuple[str, ...]
 
-    @property
-    def batch_key(self) -> tuple[str, str]:
-        """Instances with equal keys may share a request (`KOOPHONE.API.1002` refuses two regions in one)."""
-        return self.region or "", self.settings.digest
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -123,12 +118,16 @@ class Plan:
         """The least number of requests: Σ over (region, distinct desired settings) of ⌈instances ÷ batch_size⌉."""
         together: dict[tuple[str, str], list[str]] = {}
         for instance_id in self.changes:
-            together.setdefault(self.desired[instance_id].batch_key, []).append(instance_id)
+            target = self.desired[instance_id]
+            # `KOOPHONE.API.1002` refuses two regions in one request. Where the user names none, an earlier run may
+            # have learnt it.
+            region = target.region or self.memory.of(instance_id).region or ""
+            together.setdefault((region, target.settings.digest), []).append(instance_id)
         batches: list[Batch] = []
-        for _key, ids in sorted(together.items()):
-            target = self.desired[ids[0]]
+        for (region, _digest), ids in sorted(together.items()):
+            settings = self.desired[ids[0]].settings
             batches.extend(
-                Batch(target.settings, target.region, tuple(ids[start : start + batch_size]))
+                Batch(settings, region or None, tuple(ids[start : start + batch_size]))
                 for start in range(0, len(ids), batch_size)
             )
         return batches

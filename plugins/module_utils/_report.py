@@ -19,6 +19,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups im
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Plan
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Record
+from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances
 
 LISTED_AT_MOST = 100
 
@@ -80,17 +81,13 @@ def failure_message(outcomes: Outcomes) -> str | None:
         shown = "; ".join(f"{count} × {cause}" for cause, count in most[:3])
         if len(most) > 3:
             shown += f"; and {len(most) - 3} more causes"
-        parts.append(f"{_instances(len(outcomes.failed))} failed ({shown})")
+        parts.append(f"{instances(len(outcomes.failed))} failed ({shown})")
     if outcomes.ended_by is not None:
         parts.append(f"the run ended early: {outcomes.ended_by}")
     if outcomes.not_attempted:
-        parts.append(f"{_instances(len(outcomes.not_attempted))} not attempted")
-    parts.append(f"{_instances(len(outcomes.changed))} changed")
+        parts.append(f"{instances(len(outcomes.not_attempted))} not attempted")
+    parts.append(f"{instances(len(outcomes.changed))} changed")
     return ". ".join(part[0].upper() + part[1:] for part in parts) + ". Run again to apply the rest."
-
-
-def _instances(number: int) -> str:
-    return "1 instance" if number == 1 else f"{number} instances"
 
 
 def _counts(plan: Plan, instance_ids: Collection[str], outcomes: Outcomes) -> dict[str, int]:

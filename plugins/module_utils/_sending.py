@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise of stability to anybody outside it.
 
-"""Send the batches of one claim: mark, try, try again, halve, record. It knows neither Ansible, SQL nor HTTP.
+"""Send the batches of one claim: mark, try, try again, record. It knows neither Ansible, SQL nor HTTP.
 
 One thread decides and writes to the state store; others only try requests. What makes it safe:
 
@@ -12,6 +12,7 @@ One thread decides and writes to the state store; others only try requests. What
 - A try that ended in doubt is remembered as a time until which it may still be carried out, and that time is written
   down whatever becomes of the batch.
 - A confirmation is written only where the claim still holds; what was lost is claimed anew by the caller.
+- An instance is never part of two requests at once.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from collections import deque
 from collections.abc import Iterable
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Kind, KooPhoneError
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
+from ansible_collections.koophone.fleet.plugins.module_utils._pace import Pace
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
+from ansible_collections.koophone.fleet.plugins.module_utils._reactions import Reactions
+from ansible_collections.koophone.fleet.plugins.module_utils._sorting import Sorting
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
     Claim,
     Mark,
@@ -44,7 +49,8 @@ _HEARTBEAT = LEASE / 4
 _ATTENTION = 0.2
 # How long a run that was told to stop waits for what is in flight, in seconds.
 _FAREWELL = 2.0
-_STOPPED = "the run was told to stop"
+STOPPED = "the run was told to stop"
+DEADLINE_PASSED = "the deadline has passed"
 
 
 class Sending:
@@ -64,7 +70,9 @@ class Sending:
         self._order = itertools.count()
         self._in_flight: set[Work] = set()
         self._resolved: list[Resolution] = []
-        self._paused_until = 0.0
+        self._pace = Pace(options.concurrency, options.rate_limit)
+        self._reactions = Reactions(self._pace, options.retries)
+        self._sorting = Sorting(options.batch_size, options.retries)
         self._renewed_at = claim.ends_at - LEASE
         self._broken = False
         self._ended = False
@@ -75,7 +83,7 @@ class Sending:
         """Send everything that can be sent. Raises `StateError` when the state store fails."""
         workers: Workers[Work, Tried] = Workers(self._options.concurrency, self._try)
         try:
-            while self._unmarked or self._marked or self._later or self._in_flight or self._resolved:
+            while self._unfinished():
                 if self._over:
                     self._wind_up(workers)
                     break
@@ -85,15 +93,23 @@ class Sending:
                 self._submit(workers)
                 for work, tried in workers.done(self._idle_seconds()):
                     self._take_in(work, tried)
+            self._store_regions()
         except StateError as error:
             self._give_up(error)
             raise
         finally:
             workers.close()
 
+    def _unfinished(self) -> bool:
+        if self._unmarked or self._marked or self._later or self._in_flight or self._resolved:
+            return True
+        # Only now is no instance part of any request, so that those of different batches may be compared.
+        self._unmarked.extend(self._sorting.link())
+        return bool(self._unmarked)
+
     @property
     def _over(self) -> bool:
-        return self._broken or self._ended or self._options.stopped()
+        return self._broken or self._ended or self._options.stopped() or _clock.now() >= self._options.ends_at
 
     # --- the thread that decides -------------------------------------------------------------------------------------
 
@@ -106,16 +122,17 @@ class Sending:
             self._broken = True
 
     def _submit(self, workers: Workers[Work, Tried]) -> None:
-        now = _clock.now()
-        if self._over or now < self._paused_until or now >= self._claim.ends_at:
-            return
-        while len(self._in_flight) < self._options.concurrency:
+        while not self._over and len(self._in_flight) < self._pace.in_flight_limit:
+            now = _clock.now()
+            if now < self._pace.ready_at() or now >= self._claim.ends_at:
+                return
             if self._later and self._later[0][0] <= now:
                 work = heapq.heappop(self._later)[2]
             elif self._marked:
                 work = self._marked.popleft()
             else:
                 return
+            self._pace.sent(now)
             self._in_flight.add(work)
             workers.submit(work)
 
@@ -139,6 +156,7 @@ class Sending:
             self.lost |= lost
             for instance_id in lost:
                 self._outcomes.failed.pop(instance_id, None)
+            self._broken = self._broken or self._sorting.busy
             marks = [work.part([i for i in work.instance_ids if i not in lost]) for work in marks]
         self._marked.extend(work for work in marks if work.instance_ids)
 
@@ -148,10 +166,11 @@ class Sending:
         if self._resolved or (self._unmarked and len(self._marked) < self._options.concurrency):
             return 0.0
         until = min(now + _ATTENTION, self._renewed_at + _HEARTBEAT)
-        if self._later:
-            until = min(until, max(self._later[0][0], self._paused_until))
-        if self._marked and len(self._in_flight) < self._options.concurrency:
-            until = min(until, self._paused_until)
+        if len(self._in_flight) < self._pace.in_flight_limit:
+            if self._marked:
+                until = min(until, self._pace.ready_at())
+            elif self._later:
+                until = min(until, max(self._later[0][0], self._pace.ready_at()))
         return max(0.0, until - now)
 
     # --- what became of a try ----------------------------------------------------------------------------------------
@@ -160,36 +179,45 @@ class Sending:
         self._in_flight.remove(work)
         if tried.request_id is not None:
             self._outcomes.requests += 1
+            self._reactions.to_success(_clock.now())
             self._resolved.append(work.resolution(_clock.now(), tried.request_id))
-        elif tried.error is None:
-            # The claim ended before the first byte: nothing was sent.
-            self._marked.appendleft(work)
-        else:
+            self._unmarked.extendleft(self._sorting.succeeded(work))
+        elif tried.error is not None:
             self._outcomes.requests += tried.error.kind is not Kind.UNREACHABLE
             self._take_in_error(work, tried.started, tried.error)
+        else:
+            # Nothing was sent: the claim had ended, or there are no credentials.
+            self._marked.appendleft(work)
+            if tried.refused is not None:
+                self._end(str(tried.refused))
 
     def _take_in_error(self, work: Work, started: float, error: KooPhoneError) -> None:
         now = _clock.now()
         work.note(started, error, self._options, now)
-        several = len(work.instance_ids) > 1
-        if several and (error.kind.concerns_some_instance or error.kind is Kind.MIX):
-            # The answer does not say which one: halving finds it, and applies the rest on the way.
-            self._marked.extendleft(reversed(work.halves()))
-        elif error.kind.passes and work.retries > 0:
-            delay = work.delay()
-            work.retries -= 1
-            work.tries += 1
-            if error.kind is Kind.THROTTLED:
-                # It concerns all requests of this run alike.
-                self._paused_until = max(self._paused_until, now + delay)
-            heapq.heappush(self._later, (now + delay, next(self._order), work))
-        else:
-            self._outcomes.fail(work.instance_ids, Failure.of(error))
+        if work.sorter is not None and (error.kind is Kind.MIX or error.kind.concerns_some_instance):
+            failed, following = self._sorting.refused(work, error.kind)
+            self._fail(failed, error, now)
+            self._unmarked.extendleft(following)
+            return
+        reaction = self._reactions.to(work, error, now)
+        if reaction.mixed:
+            self._unmarked.extendleft(self._sorting.start(work))
+        elif reaction.later is not None:
+            heapq.heappush(self._later, (now + reaction.delay, next(self._order), reaction.later))
+        elif reaction.failed:
+            self._fail([work, *self._sorting.given_up(work)], error, now)
+        self._marked.extendleft(reversed(reaction.again))
+        if reaction.ends is not None:
+            self._end(reaction.ends)
+
+    def _fail(self, failed: Iterable[Work], error: KooPhoneError, now: float) -> None:
+        for work in failed:
+            self._outcomes.fail((i for i in work.instance_ids if i not in self._outcomes.changed), Failure.of(error))
             self._resolved.append(work.resolution(now))
-            if error.kind in (Kind.RUN, Kind.TOKEN_EXPIRED, Kind.UNREACHABLE):
-                # It would be the same for every other batch.
-                self._ended = True
-                self._outcomes.ended_by = self._outcomes.ended_by or str(error)
+
+    def _end(self, reason: str) -> None:
+        self._ended = True
+        self._outcomes.ended_by = self._outcomes.ended_by or reason
 
     # --- an end before everything is sent ----------------------------------------------------------------------------
 
@@ -206,47 +234,64 @@ class Sending:
         now = _clock.now()
         for work in self._in_flight:
             work.note_doubt(now + self._options.grace)
-        begun = [*self._in_flight, *self._marked, *(work for _at, _order, work in self._later)]
+            self._outcomes.requests += 1
+        begun = self._begun()
         self._resolved.extend(work.resolution(now) for work in begun)
-        left_over = [*begun, *self._unmarked]
+        left_over = [*begun, *(work for work in self._unmarked if work.sorter is None)]
         self._forget_work()
         self._write()
         if self._options.stopped():
-            self._outcomes.ended_by = self._outcomes.ended_by or _STOPPED
-        elif not self._ended:
+            self._end(STOPPED)
+        elif now >= self._options.ends_at:
+            self._end(DEADLINE_PASSED)
+        if self._ended:
+            self._abandon(left_over)
+        else:
             self.lost.update(instance_id for work in left_over for instance_id in work.instance_ids)
-            return
-        self._abandon(left_over)
+
+    def _begun(self) -> list[Work]:
+        """What is marked and has no end yet."""
+        later = [work for _at, _order, work in self._later]
+        return [*self._in_flight, *self._marked, *later, *self._sorting.left_over()]
 
     def _abandon(self, left_over: Iterable[Work]) -> None:
         """Report what was tried in vain as failed, the rest as not attempted."""
         for work in left_over:
+            ids = [instance_id for instance_id in work.instance_ids if instance_id not in self._outcomes.changed]
             if work.error is not None:
-                self._outcomes.fail(work.instance_ids, Failure.of(work.error))
+                self._outcomes.fail(ids, Failure.of(work.error))
             elif work.touched:
-                self._outcomes.fail(work.instance_ids, Failure(f"{_STOPPED}; this request may still be carried out"))
+                self._outcomes.fail(ids, Failure(f"{STOPPED}; this request may still be carried out"))
             else:
-                self._outcomes.not_attempted.update(work.instance_ids)
+                self._outcomes.not_attempted.update(ids)
 
     def _give_up(self, error: StateError) -> None:
         """The store failed: what is marked there stays so, and is unknown to everybody."""
         failure = Failure(f"the state store failed, so that what became of it could not be recorded: {error}")
         for resolution in self._resolved:
             self._outcomes.fail(resolution.instance_ids, failure)
-        for work in (*self._in_flight, *self._marked, *(work for _at, _order, work in self._later)):
+        for work in self._begun():
             self._outcomes.fail(work.instance_ids, failure)
         self._abandon(self._unmarked)
         self._forget_work()
 
     def _forget_work(self) -> None:
-        self._unmarked.clear()
-        self._marked.clear()
-        self._later.clear()
-        self._in_flight.clear()
+        for works in (self._unmarked, self._marked, self._later, self._in_flight):
+            works.clear()
+        self._sorting = Sorting(self._options.batch_size, self._options.retries)
+
+    def _store_regions(self) -> None:
+        labels = self._sorting.labels()
+        if labels:
+            self._store.learn_regions(self._claim, labels)
 
     # --- the threads that try ----------------------------------------------------------------------------------------
 
     def _try(self, work: Work) -> Tried:
+        try:
+            self._options.prepare()
+        except CredentialsError as error:
+            return Tried(_clock.now(), refused=error)
         started = _clock.now()
         if started >= self._claim.ends_at:
             return Tried(started)

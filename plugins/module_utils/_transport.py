@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 try:
     import requests
@@ -51,14 +51,20 @@ class TransportError(Exception):
         self.sent = sent
 
 
+class Sender(Protocol):
+    """Sends one HTTP request, or raises `TransportError`: the transport as its users see it."""
+
+    def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer: ...
+
+
 class Transport:
     """Sends requests over kept connections. Safe for use by up to `connections` threads at once."""
 
     def __init__(self, *, timeout: float, connections: int, verify: bool | str) -> None:
         """`timeout` bounds one request as a whole, in seconds; `verify` is as in `requests`."""
         self._timeout = timeout
+        self._verify = verify
         self._session = requests.Session()
-        self._session.verify = verify
         # Otherwise `requests` would take an Authorization header from ~/.netrc.
         self._session.auth = lambda request: request
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -78,13 +84,16 @@ class Transport:
                     headers=dict(headers),
                     data=body,
                     timeout=self._timeout,
+                    # Not as the session's: REQUESTS_CA_BUNDLE would win over that.
+                    verify=self._verify,
                     allow_redirects=False,
                     stream=True,
                 ) as response:
                     content = response.raw.read(MAX_BODY, decode_content=True)
                     answer = Answer(response.status_code, response.headers, content)
-            except (requests.RequestException, OSError, HTTPError) as error:
-                if watch.expired:
+            except (requests.RequestException, OSError, HTTPError, TypeError, ValueError) as error:
+                # The latter two come of a proxy's address that `requests` cannot take apart.
+                if watch.expired or any(isinstance(cause, TimeoutError) for cause in _chain(error)):
                     raise TransportError(
                         f"no complete answer within {self._timeout:g} seconds", sent=watch.sent
                     ) from error
@@ -159,6 +168,8 @@ class _BoundMixin:
             if getattr(self, "sock", None) is None:
                 # Opened here, not by the first write, so that a failure to connect is known to have sent nothing.
                 self.connect()
+            if watch.expired:
+                raise TimeoutError("the time was up before the request could be sent")
             watch.sent = True
         return super().request(*args, **kwargs)  # type: ignore[misc]
 

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._apply import Applied, Job, apply
 from ansible_collections.koophone.fleet.plugins.module_utils._arguments import (
     Connection,
@@ -21,11 +23,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils._arguments import (
     parse_connection,
     parse_state,
 )
-from ansible_collections.koophone.fleet.plugins.module_utils._auth import (
-    Authenticator,
-    CredentialsError,
-    authenticator_of,
-)
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator, CredentialsError
+from ansible_collections.koophone.fleet.plugins.module_utils._authenticators import authenticator_of
 from ansible_collections.koophone.fleet.plugins.module_utils._client import Client
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard, RefusedError
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import (
@@ -68,9 +67,8 @@ def run(module: AnsibleModule) -> None:
         if module.check_mode:
             applied = _look(given)
         else:
-            authenticator = authenticator_of(auth_token=module.params["auth_token"])
             stopped.listen()
-            applied = _apply(module, given, authenticator)
+            applied = _apply(module, given)
     except (StateError, RefusedError, CredentialsError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
         return
@@ -106,7 +104,17 @@ def _parse(module: AnsibleModule, stopped: StopSignal) -> _Input:
         batch_size=params["batch_size"],
         claim_timeout=state.claim_timeout,
         history_age=state.history_age,
-        send=SendOptions(connection.concurrency, connection.retries, connection.timeout, state.settle, stopped),
+        send=SendOptions(
+            concurrency=connection.concurrency,
+            retries=connection.retries,
+            timeout=connection.timeout,
+            settle=state.settle,
+            batch_size=params["batch_size"],
+            rate_limit=connection.rate_limit,
+            stopped=stopped,
+            ends_at=math.inf if connection.deadline is None else _clock.now() + connection.deadline,
+        ),
+        tell=module.log,
     )
     return _Input(groups, connection, state, job)
 
@@ -116,19 +124,29 @@ def _look(given: _Input) -> Applied:
     return Applied(plan, predicted(plan))
 
 
-def _apply(module: AnsibleModule, given: _Input, authenticator: Authenticator) -> Applied:
-    # Most runs find everything as desired; they write nothing, not even who they were.
-    plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
-    if not plan.changes:
-        return Applied(plan, Outcomes())
+def _apply(module: AnsibleModule, given: _Input) -> Applied:
     if REQUESTS_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
     connection = given.connection
     transport = Transport(timeout=connection.timeout, connections=connection.concurrency, verify=connection.verify)
-    client = Client(connection.endpoint, transport, authenticator)
+    try:
+        authenticator = authenticator_of(connection.credentials, transport, retries=connection.retries)
+        # Most runs find everything as desired; they write nothing, not even who they were.
+        plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
+        if not plan.changes:
+            return Applied(plan, Outcomes())
+        return _send(given, transport, authenticator)
+    finally:
+        transport.close()
+
+
+def _send(given: _Input, transport: Transport, authenticator: Authenticator) -> Applied:
+    client = Client(given.connection.endpoint, transport, authenticator)
+    # Refused credentials are found out before anything is claimed or marked.
+    client.prepare()
     store = open_store(given.state.location)
     try:
-        return apply(given.job, store, client.set_video_settings)
+        job = replace(given.job, send=replace(given.job.send, prepare=client.prepare))
+        return apply(job, store, client.set_video_settings)
     finally:
         store.close()
-        transport.close()

@@ -82,7 +82,8 @@ def run(module: AnsibleModule) -> None:
             batch_size=100,
             claim_timeout=state.claim_timeout,
             history_age=state.history_age,
-            send=SendOptions(1, 0, connection.timeout, state.settle, stopped),
+            send=SendOptions(1, 0, connection.timeout, state.settle, stopped=stopped),
+            tell=module.log,
         )
         if not module.check_mode:
             stopped.listen()

@@ -8,32 +8,40 @@
 
 from __future__ import annotations
 
-import random
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, KooPhoneError
+from ansible_collections.koophone.fleet.plugins.module_utils._pace import backoff
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
+from ansible_collections.koophone.fleet.plugins.module_utils._regions import Sorter
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Outcome, Resolution
 
 # Confirms settings for instances in one try and returns the request id, or raises KooPhoneError.
 Call = Callable[[Sequence[str], Settings], str]
 
-_BACKOFF_FIRST = 0.5
-_BACKOFF_MOST = 30.0
-_BACKOFF_DOUBLINGS = 10
-
 
 @dataclass(frozen=True)
 class SendOptions:
-    """`timeout` and `settle` in seconds, as the module's options; `stopped` tells whether to stop early."""
+    """Times in seconds and `rate_limit` in requests a second, as the module's options.
+
+    `stopped` tells whether the run was told to stop; `prepare` gets what a request needs beforehand, such as a token,
+    and raises `CredentialsError`.
+    """
 
     concurrency: int
     retries: int
     timeout: float
     settle: float
+    batch_size: int = 100
+    rate_limit: float | None = None
     stopped: Callable[[], bool] = lambda: False
+    prepare: Callable[[], None] = lambda: None
+    #: When, on this machine's clock, nothing new is sent any more.
+    ends_at: float = math.inf
 
     @property
     def grace(self) -> float:
@@ -43,22 +51,31 @@ class SendOptions:
 
 @dataclass(frozen=True)
 class Tried:
-    """How one try ended: with a request id, with an error, or not at all because the claim had ended."""
+    """How one try ended: with a request id, with an error, or before anything was sent.
+
+    Then either no credentials were to be had, or the claim had ended.
+    """
 
     started: float
     request_id: str | None = None
     error: KooPhoneError | None = None
+    refused: CredentialsError | None = None
 
 
 @dataclass(eq=False)
 class Work:
-    """A batch on its way. `doubt_until` is on this machine's clock; `touched`: some try may have had an effect."""
+    """A batch on its way. `doubt_until` is on this machine's clock; `touched`: some try may have had an effect.
+
+    `renewed`: the token was renewed for it once. `sorter`: it is a comparison of that one.
+    """
 
     batch: Batch
     retries: int
     doubt_until: float = 0.0
     touched: bool = False
     tries: int = 0
+    renewed: bool = False
+    sorter: Sorter | None = None
     error: KooPhoneError | None = None
 
     @property
@@ -96,7 +113,6 @@ class Work:
         return Resolution(self.instance_ids, self.batch.settings, outcome, request_id, doubt_for)
 
     def delay(self) -> float:
-        """Seconds until the next try: exponential, with jitter so that runs don't try in step; `Retry-After` on top."""
-        longest = min(_BACKOFF_MOST, _BACKOFF_FIRST * 2 ** min(self.tries, _BACKOFF_DOUBLINGS))
+        """Seconds until the next try; what the server asks for comes on top."""
         retry_after = self.error.retry_after if self.error is not None else None
-        return random.uniform(longest / 2, longest) + (retry_after or 0.0)
+        return backoff(self.tries) + (retry_after or 0.0)

@@ -198,6 +198,10 @@ class Store(Protocol):
         """Durably write how batches ended and which are about to be sent; returns the ids that are claimed no more."""
         ...
 
+    def learn_regions(self, claim: Claim, regions: Mapping[str, Sequence[str]]) -> None:
+        """Remember which instances share a region: its name, or a label for it → instances."""
+        ...
+
     def release(self, claim: Claim) -> None:
         """Give the claim back; what is marked under it stays in doubt."""
         ...

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 
@@ -29,16 +29,20 @@ class Location:
 
 def parse_state_url(state_url: str, mistakes: list[str]) -> Location | None:
     """Read `state_url`. A relative path is refused: a module's working folder can be inside the collection."""
-    scheme = urlsplit(state_url).scheme.lower()
-    if scheme in ("postgresql", "postgres"):
+    # Not taken apart any further: a password may hold what `urlsplit` stumbles over, and libpq judges by itself.
+    scheme, _colon, rest = state_url.partition("://")
+    if scheme.lower() in ("postgresql", "postgres"):
         return Location(dsn=state_url)
-    if scheme != "sqlite":
+    if scheme.lower() != "sqlite":
         # Never shown: it may hold a password.
         mistakes.append(f"state_url: it is not of the form {_FORMS}")
         return None
-    path = unquote(state_url.partition(":")[2]).removeprefix("//")
-    if not path.startswith("/") or not path.strip("/"):
-        mistakes.append(f"state_url: {shown(path)} is not an absolute path; write four slashes: sqlite:////path")
+    path = unquote(rest)
+    # As everybody writes it, three slashes begin a relative path and four an absolute one.
+    if not path.startswith("//") or not path.strip("/") or path.endswith("/") or "\0" in path:
+        mistakes.append(
+            f"state_url: {shown(state_url)} does not name a file by its absolute path; write sqlite:////absolute/path"
+        )
         return None
     return Location(path=Path("/" + path.lstrip("/")))
 

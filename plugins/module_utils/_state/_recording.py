@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
@@ -99,6 +99,17 @@ def forget(tx: Transaction, service: int, run: int, instance_ids: Collection[str
         params,
         ids=instance_ids,
     )
+
+
+def learn_regions(tx: Transaction, service: int, claim: int, regions: Mapping[str, Sequence[str]]) -> None:
+    """Remember regions of instances that are still claimed."""
+    ours = _lock_claimed(tx, service, claim, [instance_id for ids in regions.values() for instance_id in ids])
+    for region, ids in sorted(regions.items()):
+        tx.change(
+            "UPDATE instances SET region = :region WHERE service = :service AND instance_id {ids}",
+            {"region": region, "service": service},
+            ids=_split(ids, ours)[0],
+        )
 
 
 def settings_key(tx: Transaction, settings: Settings) -> int:

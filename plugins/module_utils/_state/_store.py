@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
@@ -107,6 +107,12 @@ class SqlStore(ABC):
             return _recording.record(tx, service_key, run_key, claim, resolved, marked)
 
         return self._writing(work)
+
+    def learn_regions(self, claim: Claim, regions: Mapping[str, Sequence[str]]) -> None:
+        def work(tx: Transaction) -> None:
+            _recording.learn_regions(tx, _service_key(tx, claim.service), claim.key, regions)
+
+        self._writing(work)
 
     def release(self, claim: Claim) -> None:
         self._writing(lambda tx: _claiming.release(tx, _service_key(tx, claim.service), claim.key, claim.instance_ids))

@@ -160,6 +160,9 @@ class _SqliteTransaction(Transaction):
 
     def _anchored(self) -> float:
         boot_id = _clock.boot_id()
+        if not boot_id:
+            # Nothing tells a machine that was started anew from one that runs on: only the wall clock is left.
+            return time.time() - _clock.now()
         row = self._connection.execute("SELECT shift FROM clock WHERE boot_id = ?", (boot_id,)).fetchone()
         if row is not None:
             return float(row[0])
