@@ -1,0 +1,133 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The outcome in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.koophone.fleet.plugins.plugin_utils._report import report
+
+GIVEN = {"mistakes": [], "hosts": 4, "hosts_without_id": 0, "may_be_empty": False}
+NONE = {"instances": 0, "changed": 0, "unchanged": 0, "failed": 0, "unknown": 0, "not_attempted": 0}
+DIFF = [
+    {
+        "before_header": "kiosks (2 instances)",
+        "after_header": "kiosks (2 instances)",
+        "before": "WIFI H265 720P: 4000 kbit/s, 60 fps\n",
+        "after": "WIFI H265 720P: 5000 kbit/s, 60 fps\n",
+    }
+]
+
+
+def result(**values: Any) -> dict[str, Any]:
+    summary = {**NONE, "instances": 3, "changed": 2, "unchanged": 1}
+    groups = [
+        {"name": "kiosks", **NONE, "instances": 2, "changed": 2},
+        {"name": "x", **NONE, "instances": 1, "unchanged": 1},
+    ]
+    return {"changed": True, "check_mode": False, "requests": 1, "summary": summary, "instance_groups": groups} | values
+
+
+def test_success() -> None:
+    assert report(result(), GIVEN, False) == {
+        "lines": [
+            "3 instances in 2 groups: 2 changed, 1 unchanged, 0 failed; 1 request sent",
+            "  kiosks: 2 instances, 2 changed",
+            "  x: 1 instance, 1 unchanged",
+        ],
+        "refused": False,
+        "failure": "",
+    }
+
+
+def test_check_mode() -> None:
+    outcome = report(
+        result(check_mode=True, requests=0, plan_digest="d1"), {**GIVEN, "hosts_without_id": 1, "mistakes": []}, True
+    )
+    assert outcome["lines"] == [
+        "3 instances in 2 groups: 2 would change, 1 unchanged, 0 failed; check mode, nothing sent",
+        "  kiosks: 2 instances, 2 would change",
+        "  x: 1 instance, 1 unchanged",
+        "1 host without koophone_instance_id left out",
+        "plan digest: d1",
+    ]
+    assert outcome["failure"] == ""
+
+
+@pytest.mark.parametrize(
+    ("diff_mode", "changed", "shown"),
+    [(False, True, True), (False, False, True), (True, True, False), (True, False, True)],
+)
+def test_failure_shows_the_differences_unless_ansible_did(diff_mode: bool, changed: bool, shown: bool) -> None:
+    failed = {"instance_id": "i1", "group": "kiosks", "http_status": 400, "error_code": "KOOPHONE.API.4001"}
+    failed |= {"error_msg": "the instance does not exist", "request_id": "r1"}
+    outcome = report(
+        result(
+            changed=changed,
+            msg="1 of 3 instances failed",
+            summary={**NONE, "instances": 3, "failed": 1, "changed": 1, "not_attempted": 1},
+            instance_groups=[],
+            failed_instances=[failed],
+            failed_instances_total=1,
+            diff=DIFF,
+        ),
+        GIVEN,
+        diff_mode,
+    )
+    differences = [
+        "--- kiosks (2 instances)",
+        "+++ kiosks (2 instances)",
+        "-WIFI H265 720P: 4000 kbit/s, 60 fps",
+        "+WIFI H265 720P: 5000 kbit/s, 60 fps",
+    ]
+    assert outcome == {
+        "lines": [
+            "3 instances in 0 groups: 1 changed, 0 unchanged, 1 failed, 1 not attempted; 1 request sent",
+            "failed: i1 in kiosks: HTTP 400 KOOPHONE.API.4001 the instance does not exist (request r1)",
+            *(differences if shown else []),
+        ],
+        "refused": False,
+        "failure": "1 of 3 instances failed",
+    }
+
+
+def test_much_is_cut_short() -> None:
+    failed = [{"instance_id": f"i{number}", "group": "g"} for number in range(100)]
+    groups = [{"name": f"g{number}", **NONE} for number in range(30)]
+    long = {"before": "", "after": "".join(f"line {number}\n" for number in range(500))}
+    outcome = report(
+        result(instance_groups=groups, msg="bad", failed_instances=failed, failed_instances_total=250, diff=long),
+        GIVEN,
+        False,
+    )
+    assert "  and 10 more groups" in outcome["lines"]
+    assert "failed: 230 more" in outcome["lines"]
+    assert outcome["lines"][-1] == "and 302 more lines of differences"
+
+
+@pytest.mark.parametrize(
+    ("of_module", "of_filter"),
+    [({"skipped": True}, ["a: b", "c: d"]), ({"msg": "m", "mistakes": ["a: b", "c: d"]}, [])],
+)
+def test_mistakes(of_module: dict[str, Any], of_filter: list[str]) -> None:
+    assert report(of_module, {**GIVEN, "mistakes": of_filter}, True) == {
+        "lines": ["2 mistakes in the variables; nothing was sent:", "a: b", "c: d"],
+        "refused": True,
+        "failure": "",
+    }
+
+
+def test_a_module_that_broke_down() -> None:
+    assert report({"msg": "MODULE FAILURE"}, GIVEN, False)["failure"] == "MODULE FAILURE"
+    assert report({}, GIVEN, False)["failure"] == "the module returned no summary"
+
+
+def test_a_file_without_an_instance_is_no_instance() -> None:
+    empty = result(summary=NONE, instance_groups=[], requests=0, changed=False)
+    assert "no instance" in report(empty, GIVEN, False)["failure"]
+    assert report(empty, {**GIVEN, "may_be_empty": True}, False)["failure"] == ""
