@@ -25,6 +25,10 @@ from collections.abc import Callable, Mapping, Sequence
 import environments
 from environments import CACHE, COLLECTIONS, ROOT, Environment
 
+sys.path.append(str(ROOT))
+
+from tests.emulator.handle import Emulator, EmulatorError
+
 # ansible-core: the oldest that is supported, the one that Python 3.11 gets, and the newest; and the Pythons that each
 # of them supports on a controller, the newest last.
 CORES = {
@@ -169,7 +173,15 @@ class Pair:
         if targets & roles:
             # ansible-test would run the role in place of the target, which then can't fail.
             raise GateError(f"these targets are named like roles of the collection: {', '.join(targets & roles)}")
-        self.ansible_test(log, "integration", "--local")
+        try:
+            with Emulator(["--open-fleet"], python=str(self.environment.bin / "python")) as emulator:
+                configuration = self.collection / "tests/integration/integration_config.yml"
+                configuration.write_text(
+                    f"koophone_test_endpoint: {emulator.url}\nkoophone_test_token: {emulator.token}\n", encoding="utf-8"
+                )
+                self.ansible_test(log, "integration", "--local")
+        except EmulatorError as error:
+            raise GateError(f"the emulator: {error}") from error
 
     def ansible_test(self, log: Log, command: str, *arguments: str) -> None:
         bin_folder = self.environment.bin

@@ -19,4 +19,6 @@ attributes:
   action_group:
     description: Is part of the action group C(koophone.fleet.koophone), for C(module_defaults).
     support: full
+    membership:
+      - koophone.fleet.koophone
 """

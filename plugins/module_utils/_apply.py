@@ -9,18 +9,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard
-from ansible_collections.koophone.fleet.plugins.module_utils._memory import LastApplied
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, Plan, Target, make_plan
 from ansible_collections.koophone.fleet.plugins.module_utils._sending import DEADLINE_PASSED, LEASE, STOPPED, Sending
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
     Choice,
+    Chooser,
     Claim,
+    ClaimResult,
     Counts,
     Held,
     Outcome,
@@ -107,41 +108,63 @@ class _Claiming:
         self._job = job
         self._store = store
         self._carry_out = carry_out
-        self._applied: Applied | None = None
         self._patience_ends: float | None = None
 
     def run(self) -> Applied:
-        pending: set[str] | None = None
-        while pending is None or pending:
-            try:
-                pending = self._round(pending)
-            except StateError as error:
-                if self._applied is None:
-                    raise
-                self._note_store_failure(error, pending or set())
-                break
-        assert self._applied is not None
-        self._finish(self._applied)
-        return self._applied
+        applied, result = self._first_claim()
+        pending = set(applied.plan.changes)
+        try:
+            pending = self._carry_on(applied, applied.plan, result)
+            while pending:
+                plan, result = self._next_claim(applied, pending)
+                pending = self._carry_on(applied, plan, result)
+        except StateError as error:
+            self._note_store_failure(applied.outcomes, error, pending)
+        self._finish(applied.outcomes)
+        return applied
 
-    def _round(self, pending: set[str] | None) -> set[str]:
-        """Claim what is pending (None: everything), send what was claimed; returns what is pending then."""
-        job = self._job
-        desired = job.desired if pending is None else {i: job.desired[i] for i in pending}
+    def _first_claim(self) -> tuple[Applied, ClaimResult]:
         plans: list[Plan] = []
 
         def choose(reading: Reading) -> Choice:
-            plan = self._plan(desired, reading, first=pending is None)
-            plans.append(plan)
-            batches = plan.batches(job.batch_size)
-            wanted = [Wanted(batch.settings, batch.instance_ids) for batch in batches]
-            return Choice(wanted, plan.digest, plan.desired_digest, job.guard.approved_plan or "")
+            plans.append(self._job.checked_plan(reading))
+            return self._choice(plans[-1])
 
-        result = self._store.claim(job.run, job.service, desired, choose, lease=LEASE, grace=job.send.grace)
-        plan = plans[-1]
-        if self._applied is None:
-            self._applied = Applied(plan)
-        outcomes = self._applied.outcomes
+        result = self._claim(self._job.desired, choose)
+        return Applied(plans[-1]), result
+
+    def _next_claim(self, applied: Applied, pending: Collection[str]) -> tuple[Plan, ClaimResult]:
+        """Ask again for what others held, or took away; whatever is right by now is dropped."""
+        job = self._job
+        desired = {instance_id: job.desired[instance_id] for instance_id in pending}
+        plans: list[Plan] = []
+        moved: set[str] = set()
+
+        def choose(reading: Reading) -> Choice:
+            plan = make_plan(job.service, desired, reading.memory, job.options)
+            if job.guard.approved_plan is not None:
+                moved.clear()
+                moved.update(_moved(applied.plan, plan))
+                plan = plan.only(set(plan.changes) - moved)
+            plans.append(plan)
+            return self._choice(plan)
+
+        result = self._claim(desired, choose)
+        applied.outcomes.fail(moved, Failure("another run has changed it since the plan was approved"))
+        return plans[-1], result
+
+    def _choice(self, plan: Plan) -> Choice:
+        batches = plan.batches(self._job.batch_size)
+        wanted = [Wanted(batch.settings, batch.instance_ids) for batch in batches]
+        return Choice(wanted, plan.digest, plan.desired_digest, self._job.guard.approved_plan or "")
+
+    def _claim(self, desired: Mapping[str, Target], choose: Chooser) -> ClaimResult:
+        job = self._job
+        return self._store.claim(job.run, job.service, desired, choose, lease=LEASE, grace=job.send.grace)
+
+    def _carry_on(self, applied: Applied, plan: Plan, result: ClaimResult) -> set[str]:
+        """Carry out what was claimed, wait a little for the rest; returns what is still to be claimed."""
+        outcomes = applied.outcomes
         lost: set[str] = set()
         if result.claim is not None:
             try:
@@ -149,27 +172,14 @@ class _Claiming:
             finally:
                 self._store.release(result.claim)
         if (result.held or lost) and outcomes.ended_by is None:
-            if job.send.stopped():
+            if self._job.send.stopped():
                 outcomes.ended_by = STOPPED
-            elif _clock.now() >= job.send.ends_at:
+            elif _clock.now() >= self._job.send.ends_at:
                 outcomes.ended_by = DEADLINE_PASSED
         if outcomes.ended_by is not None:
             outcomes.not_attempted.update(result.held, lost)
             return set()
         return lost | self._wait(result.held, outcomes)
-
-    def _plan(self, desired: Mapping[str, Target], reading: Reading, *, first: bool) -> Plan:
-        if first:
-            return self._job.checked_plan(reading)
-        assert self._applied is not None
-        plan = make_plan(self._job.service, desired, reading.memory, self._job.options)
-        if self._job.guard.approved_plan is None:
-            return plan
-        # What another run made of these instances meanwhile is not what was approved.
-        seen = self._applied.plan.memory
-        moved = {i for i in plan.changes if _digest(reading.memory.of(i)) not in (None, _digest(seen.of(i)))}
-        self._applied.outcomes.fail(moved, Failure("another run has changed it since the plan was approved"))
-        return plan.only(set(plan.changes) - moved)
 
     def _wait(self, held: Mapping[str, Held], outcomes: Outcomes) -> set[str]:
         """Wait a little for what others hold; returns what to ask for again, and gives up when patience ends."""
@@ -190,16 +200,12 @@ class _Claiming:
         time.sleep(max(0.05, min(_ASK_AGAIN, soonest, self._patience_ends - now)))
         return set(held)
 
-    def _note_store_failure(self, error: StateError, pending: set[str]) -> None:
-        assert self._applied is not None
-        outcomes = self._applied.outcomes
+    def _note_store_failure(self, outcomes: Outcomes, error: StateError, pending: Collection[str]) -> None:
         outcomes.ended_by = str(error)
         settled = outcomes.changed | outcomes.failed.keys()
-        left = pending or set(self._applied.plan.changes)
-        outcomes.not_attempted |= left - settled
+        outcomes.not_attempted.update(instance_id for instance_id in pending if instance_id not in settled)
 
-    def _finish(self, applied: Applied) -> None:
-        outcomes = applied.outcomes
+    def _finish(self, outcomes: Outcomes) -> None:
         counts = Counts(
             len(self._job.desired), len(outcomes.changed), len(outcomes.failed), len(outcomes.not_attempted)
         )
@@ -210,12 +216,17 @@ class _Claiming:
             outcomes.notes.append(f"the end of the run could not be noted: {error}")
 
 
+def _moved(approved: Plan, plan: Plan) -> set[str]:
+    """What another run made of instances since their plan was approved: that is not what was approved."""
+    return {
+        instance_id
+        for instance_id in plan.changes
+        if plan.memory.of(instance_id).digest not in (None, approved.memory.of(instance_id).digest)
+    }
+
+
 def _summary(held: Mapping[str, Held]) -> str:
     """Who holds them, each holder named once."""
     holders = {holder.run.run_id: holder for holder in held.values()}
     shown = [str(holder) for _run_id, holder in sorted(holders.items())]
     return "; ".join(shown[:3]) + (f"; and {len(shown) - 3} more" if len(shown) > 3 else "")
-
-
-def _digest(record: LastApplied) -> str | None:
-    return record.digest

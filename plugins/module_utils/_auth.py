@@ -11,9 +11,12 @@ Kinds and headers are those of the API reference (https://support.huaweicloud.co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
 
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 
@@ -29,20 +32,16 @@ class Authenticator(Protocol):
 
     def prepare(self) -> None:
         """Get what the next request needs and is not there yet, such as a token. Raises `CredentialsError`."""
-        ...
 
     def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         """The headers to add to this request."""
-        ...
 
     def expired(self, headers: Mapping[str, str]) -> bool:
         """Told that the token sent in these headers has expired; returns whether `prepare` can get a new one."""
-        ...
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown, in case a server echoes it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,17 @@ _LOGIN = ("username", "password", "domain_name", "project_name")
 _KEYS = ("access_key", "secret_key")
 
 
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, also where a server wrote them in the manner of JSON, HTML or a URL."""
+    for secret in secrets:
+        in_json = [json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)]
+        slashed = [spelling.replace("/", "\\/") for spelling in in_json]
+        spellings = {secret, secret.strip(), *in_json, *slashed, html.escape(secret), quote(secret), quote(secret, "")}
+        for spelling in sorted(filter(None, spellings), key=len, reverse=True):
+            text = text.replace(spelling, "********")
+    return text
+
+
 def parse_credentials(params: Mapping[str, Any], mistakes: list[str]) -> Credentials:
     """Read the credentials; '' counts as not given. What is incomplete is a mistake, unless it is not needed.
 
@@ -72,17 +82,34 @@ def parse_credentials(params: Mapping[str, Any], mistakes: list[str]) -> Credent
     given = {name: params.get(name) or None for name in (*_LOGIN, *_KEYS, "auth_token", "security_token")}
     iam_endpoint: str = params.get("iam_endpoint") or DEFAULT_IAM_ENDPOINT
     if given["auth_token"] is not None:
-        # A line break at the end is what a token read from a file most often has.
-        token = given["auth_token"] = given["auth_token"].strip()
-        if not token.isascii() or not token.isprintable() or " " in token:
-            mistakes.append("auth_token: it has characters that no token has; was it copied whole?")
+        _strip(given, ("auth_token",), mistakes)
     elif any(given[name] for name in ("username", "password", "domain_name")):
         _require(given, _LOGIN, mistakes)
-        if not iam_endpoint.startswith(("https://", "http://")):
-            mistakes.append(f"iam_endpoint: {shown(iam_endpoint)} is not of the form https://host")
+        _check_iam_endpoint(iam_endpoint, mistakes)
     elif any(given[name] for name in (*_KEYS, "security_token")):
         _require(given, _KEYS, mistakes)
+        _strip(given, (*_KEYS, "security_token"), mistakes)
     return Credentials(**given, iam_endpoint=iam_endpoint)
+
+
+def _strip(given: dict[str, str | None], names: tuple[str, ...], mistakes: list[str]) -> None:
+    for name in names:
+        # A line break at the end is what a token or key read from a file most often has.
+        value = given[name] = (given[name] or "").strip() or None
+        if value is not None and (not value.isascii() or not value.isprintable() or " " in value):
+            mistakes.append(f"{name}: it has characters that none has; was it copied whole?")
+
+
+def _check_iam_endpoint(iam_endpoint: str, mistakes: list[str]) -> None:
+    try:
+        parts = urlsplit(iam_endpoint)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, good = urlsplit(""), False
+    if parts.username or parts.password:
+        mistakes.append("iam_endpoint: it must not hold a user name or password; see username")
+    elif not good:
+        mistakes.append(f"iam_endpoint: {shown(iam_endpoint)} is not of the form https://host")
 
 
 def _require(given: Mapping[str, str | None], names: tuple[str, ...], mistakes: list[str]) -> None:

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator, masked
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, Kind, KooPhoneError, explain
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Answer, Sender, TransportError
@@ -79,7 +79,7 @@ class Client:
     def _check(self, answer: Answer, method: str, url: str, request_id: str) -> None:
         """Success is HTTP 200 and `error_code` "0"; everything else raises `KooPhoneError`."""
         data = _json_object(answer.body)
-        error_code = _text(data.get("error_code")) if data is not None else None
+        error_code = _code(data.get("error_code")) if data is not None else None
         if answer.status == 200 and error_code == "0":
             return
         explained = explain(answer.status, error_code)
@@ -117,9 +117,7 @@ class Client:
         return f"it begins with {text[:_SHOWN_OF_BODY]!r}" if text else "the body is empty"
 
     def _without_secrets(self, text: str) -> str:
-        for secret in filter(None, self._authenticator.secrets):
-            text = text.replace(secret, "********")
-        return text
+        return masked(text, self._authenticator.secrets)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
@@ -128,6 +126,11 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def _code(value: Any) -> str | None:
+    """An error code; anything but a text or a whole number is none."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _text(value: Any) -> str:

@@ -24,6 +24,10 @@ _WINDOW = 1.0
 # each further refusal costs the pause that the server asks for, and growing slowly loses less than asking often.
 _RATE_AFTER_THROTTLING = 0.9
 _RATE_GROWTH = 1.05
+# Where nothing was let through there is nothing to go by: the rate is halved, but not for ever, and then doubled every
+# second until something is refused again. Otherwise minutes of throttling would slow down hours.
+_RATE_LEAST = 0.5
+_RATE_DOUBLED_SECONDS = 1.0
 _GROWTH_SECONDS_FIRST = 5.0
 _GROWTH_SECONDS_MOST = 60.0
 # How many confirmed requests bring one more request in flight.
@@ -52,6 +56,7 @@ class Pace:
         self._next_at = 0.0
         self._grown_at = 0.0
         self._growth_seconds = _GROWTH_SECONDS_FIRST
+        self._rate_is_measured = False
         self._successes = 0
         self._passed: deque[float] = deque()
         self._unreachable = 0
@@ -116,7 +121,8 @@ class Pace:
         if self._throttled_at is None:
             return
         passed = sum(at >= self._throttled_at - _WINDOW for at in self._passed) / _WINDOW
-        slower = passed * _RATE_AFTER_THROTTLING if passed else (self._rate or 2.0) / 2
+        self._rate_is_measured = passed > 0
+        slower = passed * _RATE_AFTER_THROTTLING if passed else max(_RATE_LEAST, (self._rate or 2.0) / 2)
         self._rate = slower if self._rate is None else min(self._rate, slower)
         self._throttled_at = None
 
@@ -125,8 +131,11 @@ class Pace:
         if self._in_flight_limit < self._concurrency and self._successes >= _SUCCESSES_FOR_ONE_MORE:
             self._in_flight_limit += 1
             self._successes = 0
-        if self._rate is not None and self._rate != self._rate_limit and now >= self._grown_at + self._growth_seconds:
+        seconds, growth = (
+            (self._growth_seconds, _RATE_GROWTH) if self._rate_is_measured else (_RATE_DOUBLED_SECONDS, 2.0)
+        )
+        if self._rate is not None and self._rate != self._rate_limit and now >= self._grown_at + seconds:
             self._grown_at = now
-            self._rate *= _RATE_GROWTH
+            self._rate *= growth
             if self._rate_limit is not None:
                 self._rate = min(self._rate, self._rate_limit)

@@ -74,13 +74,13 @@ class Sorter:
         self._try_whole = False
 
     def _found_region(self, size: int) -> None:
-        region = [self._todo.popleft() for _ in range(size)]
+        region = [self._todo.popleft() for _number in range(size)]
         self.regions.append(region)
         self._representative, self._size, self._streak = region[0], 1, 0
 
     def _learn_with_representative(self, size: int, answer: Answer) -> None:
         if answer is Answer.SAME:
-            self.regions[-1].extend(self._todo.popleft() for _ in range(size))
+            self.regions[-1].extend(self._todo.popleft() for _number in range(size))
             # Neighbours are often alike: twice right, then twice as many at once.
             self._streak += 1
             if self._streak == 2:

@@ -195,7 +195,7 @@ class Sending:
         now = _clock.now()
         work.note(started, error, self._options, now)
         if work.sorter is not None and (error.kind is Kind.MIX or error.kind.concerns_some_instance):
-            failed, following = self._sorting.refused(work, error.kind)
+            failed, following = self._sorting.refused(work, work.sorter, error.kind)
             self._fail(failed, error, now)
             self._unmarked.extendleft(following)
             return

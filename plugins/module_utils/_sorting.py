@@ -45,10 +45,8 @@ class Sorting:
         work.sorter.learn(Answer.SAME)
         return self._following(work.sorter)
 
-    def refused(self, work: Work, kind: Kind) -> tuple[list[Work], list[Work]]:
+    def refused(self, work: Work, sorter: Sorter, kind: Kind) -> tuple[list[Work], list[Work]]:
         """The API refused a comparison; returns what has failed for good, and the comparison that follows."""
-        sorter = work.sorter
-        assert sorter is not None
         base = self._bases[sorter]
         # An earlier try of this comparison may still be carried out for all of them.
         base.doubt_until = max(base.doubt_until, work.doubt_until)

@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from ansible_collections.koophone.fleet.plugins.module_utils._auth import Credentials, CredentialsError
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import Credentials, CredentialsError, masked
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import backoff
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Answer, Sender, TransportError
 
 _HEADER = "X-Auth-Token"
 _TOKENS_PATH = "/v3/auth/tokens"
+_SHOWN_OF_MESSAGE = 200
 
 
 class GivenToken:
@@ -56,15 +57,10 @@ class IamToken:
         self._earlier: tuple[str, ...] = ()
 
     def prepare(self) -> None:
-        # One thread asks; the others wait for what it gets.
-        with self._lock:
-            if self._token is None:
-                self._token = self._new_token()
+        self._current()
 
     def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-        self.prepare()
-        assert self._token is not None
-        return {_HEADER: self._token}
+        return {_HEADER: self._current()}
 
     def expired(self, headers: Mapping[str, str]) -> bool:
         with self._lock:
@@ -78,6 +74,13 @@ class IamToken:
     def secrets(self) -> tuple[str, ...]:
         tokens = (*self._earlier, self._token) if self._token else self._earlier
         return (*tokens, self._credentials.password or "")
+
+    def _current(self) -> str:
+        # One thread asks; the others wait for what it gets.
+        with self._lock:
+            if self._token is None:
+                self._token = self._new_token()
+            return self._token
 
     def _new_token(self) -> str:
         url = self._credentials.iam_endpoint.rstrip("/") + _TOKENS_PATH
@@ -116,13 +119,13 @@ class IamToken:
         text = f"POST {url}: HTTP {answer.status}"
         message = _message(answer.body)
         if message:
-            text += f" ({message.replace(given.password or '', '********')})"
+            text += f" ({masked(message, self.secrets)[:_SHOWN_OF_MESSAGE]})"
         if answer.status in (401, 403, 404):
             text += (
                 f"; IAM refuses user {given.username} of domain {given.domain_name} for project {given.project_name}:"
                 " check username, password, domain_name and project_name"
             )
-        elif answer.status == 201:
+        elif answer.status < 400:
             text += ": the answer has no token; is iam_endpoint right?"
         return text
 
@@ -135,6 +138,6 @@ def _message(body: bytes) -> str:
     try:
         data = json.loads(body)
         error = data.get("error", data)
-        return str(error.get("message") or error.get("error_msg") or "")[:200]
-    except (ValueError, AttributeError):
+        return str(error.get("message") or error.get("error_msg") or "")
+    except (ValueError, AttributeError, RecursionError):
         return ""

@@ -24,7 +24,7 @@ class Workers(Generic[Task, Value]):
         self._perform = perform
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Task, Value | BaseException]] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _number in range(count)]
         for thread in self._threads:
             thread.start()
 

@@ -75,7 +75,7 @@ def test_a_token_expires_after_its_time(api: Api, emulator: Emulator) -> None:
 def test_a_token_expires_after_so_many_requests(api: Api, emulator: Emulator) -> None:
     emulator.config(token_requests=2)
     token = api.token().headers["X-Subject-Token"]
-    results = [result_of(api.put(body_of("a"), x_auth_token=token)) for _ in range(4)]
+    results = [result_of(api.put(body_of("a"), x_auth_token=token)) for _number in range(4)]
     assert results == [DONE, DONE, EXPIRED, EXPIRED]
     fresh = api.token().headers["X-Subject-Token"]
     assert fresh != token
@@ -84,7 +84,7 @@ def test_a_token_expires_after_so_many_requests(api: Api, emulator: Emulator) ->
 
 def test_a_static_token_expires_after_so_many_requests(api: Api, emulator: Emulator) -> None:
     emulator.config(static_token_requests=1)
-    assert [result_of(api.put(body_of("a"))) for _ in range(2)] == [DONE, EXPIRED]
+    assert [result_of(api.put(body_of("a"))) for _number in range(2)] == [DONE, EXPIRED]
 
 
 def test_tokens_expire_on_demand(api: Api, emulator: Emulator) -> None:

@@ -229,7 +229,7 @@ def test_a_reset_calls_off_what_was_still_to_come(api: Api, emulator: Emulator) 
 
 def test_a_fault_strikes_as_often_as_asked(api: Api, emulator: Emulator) -> None:
     emulator.fault("error", skip=1, times=2)
-    assert [api.put(body_of("a")).status_code for _ in range(5)] == [200, 500, 500, 200, 200]
+    assert [api.put(body_of("a")).status_code for _number in range(5)] == [200, 500, 500, 200, 200]
     assert emulator.faults() == [
         {"kind": "error", "path": "/v1/instances/video-setting", "times": 0, "skip": 0, "hits": 2}
     ]
@@ -237,7 +237,7 @@ def test_a_fault_strikes_as_often_as_asked(api: Api, emulator: Emulator) -> None
 
 def test_a_fault_strikes_for_ever_until_taken_back(api: Api, emulator: Emulator) -> None:
     emulator.fault("error", times=None)
-    assert [api.put(body_of("a")).status_code for _ in range(3)] == [500, 500, 500]
+    assert [api.put(body_of("a")).status_code for _number in range(3)] == [500, 500, 500]
     emulator.clear_faults()
     assert api.put(body_of("a")).status_code == 200
 
@@ -246,7 +246,7 @@ def test_a_fault_strikes_by_a_seeded_chance(api: Api, emulator: Emulator) -> Non
     def outcome(seed: int) -> list[int]:
         emulator.clear_faults()
         emulator.fault("error", times=None, probability=0.5, seed=seed)
-        return [api.put(body_of("a")).status_code for _ in range(40)]
+        return [api.put(body_of("a")).status_code for _number in range(40)]
 
     first = outcome(1)
     assert set(first) == {200, 500}
@@ -270,7 +270,7 @@ def test_a_fault_strikes_only_its_path(api: Api, emulator: Emulator) -> None:
 def test_the_first_of_two_faults_wins_and_the_second_counts_the_request_as_passed(api: Api, emulator: Emulator) -> None:
     emulator.fault("error", http_status=503)
     emulator.fault("error", http_status=500, skip=1)
-    assert [api.put(body_of("a")).status_code for _ in range(3)] == [503, 500, 200]
+    assert [api.put(body_of("a")).status_code for _number in range(3)] == [503, 500, 200]
 
 
 @pytest.mark.parametrize(

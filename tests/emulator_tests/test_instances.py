@@ -50,7 +50,7 @@ def test_the_statuses_that_the_page_leaves_open_can_be_chosen(api: Api, emulator
 def test_a_condition_passes_after_so_many_requests(api: Api, emulator: Emulator, kind: str) -> None:
     emulator.add(["a"], kind=kind, passes_after=2)
     api.post(BATCH_QUERY_STATUS, {"instance_ids": ["a"]})
-    results = [result_of(api.put(body_of("a"))) for _ in range(4)]
+    results = [result_of(api.put(body_of("a"))) for _number in range(4)]
     assert results == [CODES[kind], CODES[kind], (200, "0"), (200, "0")]
 
 

@@ -131,7 +131,7 @@ def test_the_order_changes_between_pages_on_demand(api: Api, emulator: Emulator)
     emulator.reset()
     emulator.add(names)
     emulator.fault("shuffle_pages", skip=1, times=1, seed=3)
-    orders = [ids_of(data_of(api)) for _ in range(3)]
+    orders = [ids_of(data_of(api)) for _number in range(3)]
     assert orders[0] == orders[2] == names
     assert orders[1] != names
     assert sorted(orders[1]) == names
@@ -139,7 +139,7 @@ def test_the_order_changes_between_pages_on_demand(api: Api, emulator: Emulator)
 
 def test_the_order_shifts_by_so_many_places_on_demand(api: Api, emulator: Emulator) -> None:
     emulator.fault("shuffle_pages", by=1, times=None)
-    assert [ids_of(data_of(api)) for _ in range(3)] == [["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
+    assert [ids_of(data_of(api)) for _number in range(3)] == [["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
 @pytest.mark.parametrize(("fields", "expected"), [({"value": 7}, 7), ({"delta": 2}, 5), ({"delta": -9}, 0)])

@@ -48,14 +48,16 @@ def test_it_says_where_it_listens_and_ends_quietly(number: signal.Signals, tmp_p
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.invalid"])
 def test_it_refuses_to_listen_beyond_loopback(host: str) -> None:
-    result = subprocess.run([*COMMAND, "--port", "0", "--host", host], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        [*COMMAND, "--port", "0", "--host", host], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 2
     assert "not a loopback address" in result.stderr
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(server: Emulator) -> None:
     port = str(urlsplit(server.url).port)
-    result = subprocess.run([*COMMAND, "--port", port], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    result = subprocess.run([*COMMAND, "--port", port], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.startswith("KooPhone emulator: ")
     assert result.stderr.count("\n") == 1
@@ -87,7 +89,9 @@ def test_it_ends_with_the_process_that_started_it() -> None:
         "print(emulator.url, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    result = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
     address = urlsplit(result.stdout.strip())
     deadline = time.monotonic() + 20
     while True:

@@ -23,10 +23,9 @@ Result = TypeVar("Result")
 
 def open_store(location: Location) -> Store:
     """Open the state store for writing, and make it where there is none. Raises `StateError`."""
-    if location.dsn is not None:
-        return PostgresqlStore.open(location.dsn)
-    assert location.path is not None
-    return SqliteStore.open(location.path)
+    if location.path is not None:
+        return SqliteStore.open(location.path)
+    return PostgresqlStore.open(location.dsn or "")
 
 
 def look_at(location: Location, service: str, instance_ids: Collection[str], look: Look[Result]) -> Result:
@@ -46,11 +45,10 @@ def records_of(
 @contextlib.contextmanager
 def _existing(location: Location) -> Iterator[Store | None]:
     store: Store | None
-    if location.dsn is not None:
-        store = PostgresqlStore.open_existing(location.dsn)
-    else:
-        assert location.path is not None
+    if location.path is not None:
         store = SqliteStore.open_existing(location.path)
+    else:
+        store = PostgresqlStore.open_existing(location.dsn or "")
     try:
         yield store
     finally:

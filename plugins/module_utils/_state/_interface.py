@@ -166,7 +166,6 @@ class Reading(Protocol):
 
     def continues(self, approved_plan: str, desired_digest: str) -> bool:
         """Whether a run with that plan is to be continued: same desired, nobody else changed the instances since."""
-        ...
 
 
 Look = Callable[[Reading], Result]
@@ -178,7 +177,6 @@ class Store(Protocol):
 
     def read(self, service: str, instance_ids: Collection[str], look: Look[Result]) -> Result:
         """Show `look` one consistent reading of these instances, and return what it makes of it."""
-        ...
 
     def claim(
         self, run: Run, service: str, instance_ids: Collection[str], choose: Chooser, *, lease: float, grace: float
@@ -188,34 +186,26 @@ class Store(Protocol):
         The claim ends `lease` seconds after its last renewal; a request that was out then may still be carried out
         for `grace` seconds. What `choose` raises undoes everything.
         """
-        ...
 
     def renew(self, claim: Claim, *, lease: float) -> bool:
         """Prolong an unbroken claim. False when it is broken or over: then claim anew."""
-        ...
 
     def record(self, claim: Claim, resolutions: Iterable[Resolution], marks: Iterable[Mark]) -> set[str]:
         """Durably write how batches ended and which are about to be sent; returns the ids that are claimed no more."""
-        ...
 
     def learn_regions(self, claim: Claim, regions: Mapping[str, Sequence[str]]) -> None:
         """Remember which instances share a region: its name, or a label for it → instances."""
-        ...
 
     def release(self, claim: Claim) -> None:
         """Give the claim back; what is marked under it stays in doubt."""
-        ...
 
     def finish(self, run: Run, service: str, counts: Counts, *, history_age: float) -> None:
         """Note the end of a run and what it did; prune the history that is older than so many seconds."""
-        ...
 
     def records(self, service: str | None, instance_ids: Collection[str] | None, *, history: bool) -> Sequence[Record]:
         """All that is remembered of these instances (None: of all), of one service or of all."""
-        ...
 
     def forget(self, run: Run, service: str, instance_ids: Collection[str]) -> None:
         """Make instances unknown, whoever holds them: what is being confirmed for them right now will not be."""
-        ...
 
     def close(self) -> None: ...

@@ -47,18 +47,18 @@ def parse_state_url(state_url: str, mistakes: list[str]) -> Location | None:
     return Location(path=Path("/" + path.lstrip("/")))
 
 
-def default_location(environment: Mapping[str, str] = os.environ) -> Location:
+def default_location(environment: Mapping[str, str] | None = None) -> Location:
     """`$XDG_STATE_HOME/koophone/fleet.sqlite3`, as the XDG base directory specification has it."""
-    state_home = environment.get("XDG_STATE_HOME", "")
+    state_home = (os.environ if environment is None else environment).get("XDG_STATE_HOME", "")
     # That specification has a relative path ignored.
     base = Path(state_home) if state_home.startswith("/") else Path("~/.local/state").expanduser()
     return Location(path=base / "koophone" / "fleet.sqlite3")
 
 
-def vanishing_because(environment: Mapping[str, str] = os.environ) -> str | None:
+def vanishing_because(environment: Mapping[str, str] | None = None) -> str | None:
     """Why files written here do not outlive the run, or None where they do."""
     for name in ("AWX_PRIVATE_DATA_DIR", "CI"):
-        if environment.get(name):
+        if (os.environ if environment is None else environment).get(name):
             return f"{name} is set"
     for path in ("/.dockerenv", "/run/.containerenv"):
         if Path(path).exists():

@@ -13,7 +13,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Params = Mapping[str, Any]
-NO_PARAMS: Params = {}
 
 
 class Transaction(ABC):
@@ -28,11 +27,11 @@ class Transaction(ABC):
 
     @abstractmethod
     def rows(
-        self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None
+        self, sql: str, params: Params | None = None, ids: Collection[str] | None = None
     ) -> Sequence[tuple[Any, ...]]: ...
 
     @abstractmethod
-    def change(self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None) -> int:
+    def change(self, sql: str, params: Params | None = None, ids: Collection[str] | None = None) -> int:
         """Returns how many rows were changed."""
 
     @abstractmethod
@@ -51,7 +50,7 @@ class Transaction(ABC):
     def wall_now(self) -> float:
         """Seconds since the epoch, UTC."""
 
-    def value(self, sql: str, params: Params = NO_PARAMS) -> Any:
+    def value(self, sql: str, params: Params | None = None) -> Any:
         """The first column of the first row, or None."""
         found = self.rows(sql, params)
         return found[0][0] if found else None

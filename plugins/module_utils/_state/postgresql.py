@@ -27,7 +27,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state import _sche
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError
 from ansible_collections.koophone.fleet.plugins.module_utils._state._store import SqlStore
 from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import (
-    NO_PARAMS,
     Params,
     Transaction,
 )
@@ -183,17 +182,16 @@ class _PostgresqlTransaction(Transaction):
         self._connection = connection
 
     def rows(
-        self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None
+        self, sql: str, params: Params | None = None, ids: Collection[str] | None = None
     ) -> Sequence[tuple[Any, ...]]:
         return self._execute(sql, params, ids).fetchall()
 
-    def change(self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None) -> int:
+    def change(self, sql: str, params: Params | None = None, ids: Collection[str] | None = None) -> int:
         return self._execute(sql, params, ids).rowcount
 
     def insert(self, sql: str, params: Params) -> int:
-        row = self._execute(f"{sql} RETURNING id", params, None).fetchone()
-        assert row is not None
-        return int(row[0])
+        [(key,)] = self.rows(f"{sql} RETURNING id", params)
+        return int(key)
 
     def add_instances(self, service: int, instance_ids: Sequence[str]) -> None:
         self._execute(
@@ -210,9 +208,9 @@ class _PostgresqlTransaction(Transaction):
     def wall_now(self) -> float:
         return self.lease_now()
 
-    def _execute(self, sql: str, params: Params, ids: Collection[str] | None) -> psycopg.Cursor[tuple[Any, ...]]:
+    def _execute(self, sql: str, params: Params | None, ids: Collection[str] | None) -> psycopg.Cursor[tuple[Any, ...]]:
         if ids is not None:
-            params = {**params, "ids": list(ids)}
+            params = {**(params or {}), "ids": list(ids)}
         # The SQL is all our own; what comes from outside is always a parameter.
         return self._connection.execute(_translated(sql), params or None)
 

@@ -31,7 +31,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._file_system
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError
 from ansible_collections.koophone.fleet.plugins.module_utils._state._store import SqlStore
 from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import (
-    NO_PARAMS,
     Params,
     Transaction,
 )
@@ -127,17 +126,15 @@ class _SqliteTransaction(Transaction):
         self._shift: float | None = None
 
     def rows(
-        self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None
+        self, sql: str, params: Params | None = None, ids: Collection[str] | None = None
     ) -> Sequence[tuple[Any, ...]]:
         return self._execute(sql, params, ids).fetchall()
 
-    def change(self, sql: str, params: Params = NO_PARAMS, ids: Collection[str] | None = None) -> int:
+    def change(self, sql: str, params: Params | None = None, ids: Collection[str] | None = None) -> int:
         return self._execute(sql, params, ids).rowcount
 
     def insert(self, sql: str, params: Params) -> int:
-        key = self._connection.execute(sql, params).lastrowid
-        assert key is not None
-        return key
+        return int(self._connection.execute(sql, params).lastrowid or 0)
 
     def add_instances(self, service: int, instance_ids: Sequence[str]) -> None:
         self._connection.executemany(
@@ -171,11 +168,11 @@ class _SqliteTransaction(Transaction):
         self._connection.execute("INSERT INTO clock (boot_id, shift) VALUES (?, ?)", (boot_id, shift))
         return shift
 
-    def _execute(self, sql: str, params: Params, ids: Collection[str] | None) -> sqlite3.Cursor:
+    def _execute(self, sql: str, params: Params | None, ids: Collection[str] | None) -> sqlite3.Cursor:
         if ids is None:
-            return self._connection.execute(sql, params)
+            return self._connection.execute(sql, params or {})
         in_ids = "IN (SELECT value FROM json_each(:ids))"
-        return self._connection.execute(sql.replace("{ids}", in_ids), {**params, "ids": json.dumps(list(ids))})
+        return self._connection.execute(sql.replace("{ids}", in_ids), {**(params or {}), "ids": json.dumps(list(ids))})
 
 
 def _refuse_network(path: Path) -> None:
