@@ -96,7 +96,7 @@ options:
     default: 5
   concurrency:
     description:
-      - How many requests are in flight at the most.
+      - How many requests are in flight at the most, 1 to 100.
       - If not given, E(KOOPHONE_CONCURRENCY) is used.
       - It goes down by itself while the API throttles.
     type: int

@@ -36,6 +36,9 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._location im
 DEFAULT_ENDPOINT = "https://koophone.myhuaweicloud.com"
 # What `claim_timeout` exceeds `timeout` + `settle` by: enough for the claim of a killed run to end as well.
 _CLAIM_MARGIN = 10
+# Each request in flight has a thread, and the system does not take any number of seconds for a time-out.
+_MOST_IN_FLIGHT = 100
+_LONGEST = 86400.0
 
 
 def set_in_environment(name: str) -> str:
@@ -118,8 +121,8 @@ def parse_connection(params: Mapping[str, Any], mistakes: list[str]) -> Connecti
     _check_positive(params["timeout"], "timeout", mistakes)
     if params["retries"] < 0:
         mistakes.append(f"retries: {params['retries']} is negative")
-    if params["concurrency"] < 1:
-        mistakes.append(f"concurrency: {params['concurrency']} is less than 1")
+    if not 1 <= params["concurrency"] <= _MOST_IN_FLIGHT:
+        mistakes.append(f"concurrency: {params['concurrency']} is not between 1 and {_MOST_IN_FLIGHT}")
     verify: bool | str = not params["insecure_skip_tls_verify"]
     if verify and params["ca_path"]:
         verify = params["ca_path"]
@@ -216,5 +219,5 @@ def _split(endpoint: str) -> SplitResult | None:
 
 
 def _check_positive(value: float, place: str, mistakes: list[str]) -> None:
-    if not math.isfinite(value) or value <= 0:
-        mistakes.append(f"{place}: {value} is not a positive number of seconds")
+    if not 0 < value <= _LONGEST:
+        mistakes.append(f"{place}: {value} is not a positive number of seconds, a day at the most")

@@ -8,18 +8,26 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator, Credentials
 from ansible_collections.koophone.fleet.plugins.module_utils._key_auth import KeyAuthenticator
 from ansible_collections.koophone.fleet.plugins.module_utils._token_auth import GivenToken, IamToken
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Sender
 
 
-def authenticator_of(given: Credentials, sender: Sender, *, retries: int) -> Authenticator:
-    """The authenticator for checked credentials. Raises `CredentialsError` when there are none to be found."""
+def authenticator_of(
+    given: Credentials, sender: Sender, *, retries: int, pause: Callable[[float], None] = time.sleep
+) -> Authenticator:
+    """The authenticator for checked credentials. Raises `CredentialsError` when there are none to be found.
+
+    `pause` waits so many seconds before IAM is asked again, or raises `CredentialsError`.
+    """
     if given.auth_token:
         return GivenToken(given.auth_token)
     if given.username:
-        return IamToken(given, sender, retries=retries)
+        return IamToken(given, sender, retries=retries, pause=pause)
     if given.access_key:
         return KeyAuthenticator.of(given)
     return KeyAuthenticator.of_chain()

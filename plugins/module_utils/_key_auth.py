@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -23,6 +24,12 @@ _NOTHING_GIVEN = (
 )
 
 
+# The SDK wants new temporary keys 40 minutes before the old ones end, at every request; nobody is asked more often than
+# this as long as those are good. In seconds.
+_ASK_AGAIN = 60.0
+_MARGIN = 60.0
+
+
 class KeyAuthenticator:
     """Signs each request (`SDK-HMAC-SHA256`). Temporary keys come with a security token."""
 
@@ -31,6 +38,7 @@ class KeyAuthenticator:
         self._credentials = credentials
         self._temporary = credentials.sts_accessor is not None
         self._lock = threading.Lock()
+        self._asked_at = -_ASK_AGAIN
 
     @classmethod
     def of(cls, given: Credentials) -> KeyAuthenticator:
@@ -60,12 +68,23 @@ class KeyAuthenticator:
 
     def prepare(self) -> None:
         with self._lock:
-            if not self._temporary:
+            now = time.monotonic()
+            if not self._temporary or (self._good() and now < self._asked_at + _ASK_AGAIN):
                 return
+            self._asked_at = now
             try:
                 self._credentials.process_sts(_http_client())
             except Exception as error:
+                if self._good():
+                    return
                 raise CredentialsError(f"temporary keys cannot be renewed: {type(error).__name__}: {error}") from error
+
+    def _good(self) -> bool:
+        """Whether the temporary keys at hand serve for a while yet, on the SDK's own clock."""
+        from huaweicloudsdkcore.utils import time_utils
+
+        ends_at: float = getattr(self._credentials, "_expire_at", None) or 0.0
+        return bool(ends_at > time_utils.get_timestamp_utc() + _MARGIN)
 
     def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         from huaweicloudsdkcore.sdk_request import SdkRequest

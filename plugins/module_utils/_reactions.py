@@ -37,10 +37,16 @@ class Reactions:
     def __init__(self, pace: Pace, retries: int) -> None:
         self._pace = pace
         self._retries = retries
+        self._tries_in_vain = 0
         self._batches_in_vain = 0
 
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the server seems to be down: then what failed is tried again before anything else is begun."""
+        return self._tries_in_vain >= BATCHES_IN_VAIN
+
     def to_success(self, now: float) -> None:
-        self._batches_in_vain = 0
+        self._tries_in_vain = self._batches_in_vain = 0
         self._pace.answered(now)
 
     def to(self, work: Work, error: KooPhoneError, now: float) -> Reaction:
@@ -51,13 +57,15 @@ class Reactions:
             self._pace.throttled(now, work.delay(), error.retry_after)
         elif error.http_status is not None:
             self._pace.answered(now)
-        if error.kind is not Kind.PASSING:
+        if _in_vain(error):
+            self._tries_in_vain += 1
+        else:
             # Somebody who knows the API answered.
-            self._batches_in_vain = 0
+            self._tries_in_vain = self._batches_in_vain = 0
         if error.kind is Kind.TOKEN_EXPIRED and not work.renewed:
             work.renewed = True
             return Reaction(again=(work,))
-        if len(work.instance_ids) > 1:
+        if len(work.instance_ids) > 1 and work.sorter is None:
             if error.kind is Kind.MIX:
                 return Reaction(mixed=True)
             if error.kind.concerns_some_instance:
@@ -81,7 +89,7 @@ class Reactions:
     def _end_of_run(self, error: KooPhoneError) -> str | None:
         if error.kind in (Kind.RUN, Kind.TOKEN_EXPIRED):
             return str(error)
-        if error.kind is Kind.PASSING:
+        if _in_vain(error):
             self._batches_in_vain += 1
             if self._batches_in_vain >= BATCHES_IN_VAIN:
                 return (
@@ -89,3 +97,8 @@ class Reactions:
                     f" all their tries, the last one with {error}"
                 )
         return None
+
+
+def _in_vain(error: KooPhoneError) -> bool:
+    """Whether no server of this API answered as it should: none at all, or another one."""
+    return error.kind is Kind.PASSING or (error.kind is Kind.REQUEST and not error.error_code)

@@ -21,6 +21,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
@@ -70,6 +71,8 @@ class Sending:
         self._order = itertools.count()
         self._in_flight: set[Work] = set()
         self._resolved: list[Resolution] = []
+        #: Request ids by the first instance of what was confirmed: those may come to represent a region.
+        self._confirmed_by: dict[str, str] = {}
         self._pace = Pace(options.concurrency, options.rate_limit)
         self._reactions = Reactions(self._pace, options.retries)
         self._sorting = Sorting(options.batch_size, options.retries)
@@ -128,13 +131,18 @@ class Sending:
                 return
             if self._later and self._later[0][0] <= now:
                 work = heapq.heappop(self._later)[2]
-            elif self._marked:
+            elif self._marked and not self._holds_back:
                 work = self._marked.popleft()
             else:
                 return
             self._pace.sent(now)
             self._in_flight.add(work)
             workers.submit(work)
+
+    @property
+    def _holds_back(self) -> bool:
+        """Whether nothing new is begun for now, lest a server that is down makes everything unknown."""
+        return bool(self._later) and self._reactions.in_trouble
 
     def _write(self) -> None:
         """One durable write for all that ended meanwhile and all that is to be sent next."""
@@ -165,9 +173,12 @@ class Sending:
         now = _clock.now()
         if self._resolved or (self._unmarked and len(self._marked) < self._options.concurrency):
             return 0.0
+        if not (self._in_flight or self._marked or self._later):
+            # All that there was has been written down.
+            return 0.0
         until = min(now + _ATTENTION, self._renewed_at + _HEARTBEAT)
         if len(self._in_flight) < self._pace.in_flight_limit:
-            if self._marked:
+            if self._marked and not self._holds_back:
                 until = min(until, self._pace.ready_at())
             elif self._later:
                 until = min(until, max(self._later[0][0], self._pace.ready_at()))
@@ -181,6 +192,7 @@ class Sending:
             self._outcomes.requests += 1
             self._reactions.to_success(_clock.now())
             self._resolved.append(work.resolution(_clock.now(), tried.request_id))
+            self._confirmed_by[work.instance_ids[0]] = tried.request_id
             self._unmarked.extendleft(self._sorting.succeeded(work))
         elif tried.error is not None:
             self._outcomes.requests += tried.error.kind is not Kind.UNREACHABLE
@@ -194,9 +206,14 @@ class Sending:
     def _take_in_error(self, work: Work, started: float, error: KooPhoneError) -> None:
         now = _clock.now()
         work.note(started, error, self._options, now)
-        if work.sorter is not None and (error.kind is Kind.MIX or error.kind.concerns_some_instance):
+        compared = self._compared(work)
+        # What is wrong with the only instance that is compared may pass.
+        waits = error.kind is Kind.INSTANCE_PASSING and work.retries > 0 and len(compared) == 1
+        if work.sorter is not None and not waits and (error.kind is Kind.MIX or error.kind.concerns_some_instance):
             failed, following = self._sorting.refused(work, work.sorter, error.kind)
             self._fail(failed, error, now)
+            if len(compared) < len(work.instance_ids):
+                self._resolved.extend(self._unconfirmed(work.part(work.instance_ids[:1]), now))
             self._unmarked.extendleft(following)
             return
         reaction = self._reactions.to(work, error, now)
@@ -213,7 +230,24 @@ class Sending:
     def _fail(self, failed: Iterable[Work], error: KooPhoneError, now: float) -> None:
         for work in failed:
             self._outcomes.fail((i for i in work.instance_ids if i not in self._outcomes.changed), Failure.of(error))
-            self._resolved.append(work.resolution(now))
+            self._resolved.extend(self._unconfirmed(work, now))
+
+    def _compared(self, work: Work) -> tuple[str, ...]:
+        """The instances without the one that represents a region."""
+        return work.instance_ids[work.instance_ids[0] in self._confirmed_by :]
+
+    def _unconfirmed(self, work: Work, now: float) -> list[Resolution]:
+        """The end of a batch that was not confirmed.
+
+        What represents a region was confirmed before, with the same settings; it has them, whatever became of this.
+        """
+        end, compared = work.resolution(now), self._compared(work)
+        ends = [replace(end, instance_ids=compared)] if compared else []
+        if len(compared) < len(work.instance_ids):
+            first = work.instance_ids[0]
+            request_id = self._confirmed_by[first]
+            ends.append(replace(end, instance_ids=(first,), outcome=Outcome.CONFIRMED, request_id=request_id))
+        return ends
 
     def _end(self, reason: str) -> None:
         self._ended = True
@@ -236,7 +270,8 @@ class Sending:
             work.note_doubt(now + self._options.grace)
             self._outcomes.requests += 1
         begun = self._begun()
-        self._resolved.extend(work.resolution(now) for work in begun)
+        for work in begun:
+            self._resolved.extend(self._unconfirmed(work, now))
         left_over = [*begun, *(work for work in self._unmarked if work.sorter is None)]
         self._forget_work()
         self._write()
@@ -260,8 +295,10 @@ class Sending:
             ids = [instance_id for instance_id in work.instance_ids if instance_id not in self._outcomes.changed]
             if work.error is not None:
                 self._outcomes.fail(ids, Failure.of(work.error))
-            elif work.touched:
-                self._outcomes.fail(ids, Failure(f"{STOPPED}; this request may still be carried out"))
+            elif work.doubt_until > _clock.now():
+                self._outcomes.fail(
+                    ids, Failure(f"{self._outcomes.ended_by or STOPPED}; this request may still be carried out")
+                )
             else:
                 self._outcomes.not_attempted.update(ids)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ try:
     from requests.adapters import HTTPAdapter
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, LocationParseError
 except ImportError:  # pragma: no cover - the module reports it
     REQUESTS_IMPORT_ERROR: str | None = traceback.format_exc()
     if not TYPE_CHECKING:
@@ -54,7 +55,8 @@ class TransportError(Exception):
 class Sender(Protocol):
     """Sends one HTTP request, or raises `TransportError`: the transport as its users see it."""
 
-    def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer: ...
+    def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Send one request. Raises `TransportError` when no answer came."""
 
 
 class Transport:
@@ -209,9 +211,11 @@ def _reason(error: BaseException) -> str:
     """The innermost cause in words: the outer layers only repeat the address."""
     *_outer, innermost = _chain(error)
     text = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
-    if isinstance(innermost, requests.exceptions.InvalidProxyURL):
-        # Its text repeats the address of the proxy, which may hold a password.
-        text = "the address of the proxy is not valid"
+    if isinstance(innermost, requests.exceptions.InvalidProxyURL | LocationParseError):
+        # Its text repeats the address of the proxy, which may hold a password. (Endpoints are checked beforehand.)
+        text = "the address of the proxy is not valid; see the environment variables http_proxy and https_proxy"
+    elif isinstance(innermost, ssl.SSLCertVerificationError):
+        text += "; if an authority of your own has signed it, give its certificate as ca_path"
     return text.strip()
 
 

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,8 +43,9 @@ from ansible_collections.koophone.fleet.plugins.module_utils._module import (
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, desired_of
 from ansible_collections.koophone.fleet.plugins.module_utils._report import failure_message, predicted, report
-from ansible_collections.koophone.fleet.plugins.module_utils._state import look_at, open_store
+from ansible_collections.koophone.fleet.plugins.module_utils._sending import DEADLINE_PASSED, STOPPED
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError
+from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at, open_store
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR, Transport
 from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
 
@@ -130,7 +132,9 @@ def _apply(module: AnsibleModule, given: _Input) -> Applied:
     connection = given.connection
     transport = Transport(timeout=connection.timeout, connections=connection.concurrency, verify=connection.verify)
     try:
-        authenticator = authenticator_of(connection.credentials, transport, retries=connection.retries)
+        authenticator = authenticator_of(
+            connection.credentials, transport, retries=connection.retries, pause=_pause_within(given.job.send)
+        )
         # Most runs find everything as desired; they write nothing, not even who they were.
         plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
         if not plan.changes:
@@ -138,6 +142,20 @@ def _apply(module: AnsibleModule, given: _Input) -> Applied:
         return _send(given, transport, authenticator)
     finally:
         transport.close()
+
+
+def _pause_within(send: SendOptions) -> Callable[[float], None]:
+    """Waits before credentials are asked for again; raises `CredentialsError` when the run is to end meanwhile."""
+
+    def pause(seconds: float) -> None:
+        until = _clock.now() + seconds
+        while (now := _clock.now()) < until:
+            if send.stopped() or now >= send.ends_at:
+                reason = STOPPED if send.stopped() else DEADLINE_PASSED
+                raise CredentialsError(f"{reason}, while credentials were waited for")
+            time.sleep(min(0.2, until - now))
+
+    return pause
 
 
 def _send(given: _Input, transport: Transport, authenticator: Authenticator) -> Applied:

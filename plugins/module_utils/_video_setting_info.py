@@ -17,13 +17,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.koophone.fleet.plugins.module_utils._arguments import parse_connection, parse_state
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import parse_instance_ids
 from ansible_collections.koophone.fleet.plugins.module_utils._module import invocation_of, report_input
-from ansible_collections.koophone.fleet.plugins.module_utils._state import records_of
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
     Confirmed,
     Record,
     StateError,
     Status,
 )
+from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import records_of
 
 
 def run(module: AnsibleModule) -> None:

@@ -39,8 +39,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils._report import (
     predicted,
     report,
 )
-from ansible_collections.koophone.fleet.plugins.module_utils._state import look_at, open_store, records_of
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError, Status
+from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at, open_store, records_of
 from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
 
 

@@ -83,9 +83,9 @@ class Work:
         return self.batch.instance_ids
 
     def part(self, instance_ids: Sequence[str]) -> Work:
-        """The same work for some of its instances; what is in doubt is so for each."""
+        """The same work for some of its instances; what is in doubt is so for each, what failed for all is not."""
         batch = Batch(self.batch.settings, self.batch.region, tuple(instance_ids))
-        return Work(batch, self.retries, self.doubt_until, self.touched, error=self.error)
+        return Work(batch, self.retries, self.doubt_until, self.touched)
 
     def halves(self) -> tuple[Work, Work]:
         middle = (len(self.instance_ids) + 1) // 2

@@ -48,10 +48,12 @@ options:
   status:
     description:
       - Show only instances with this status.
+      - V(applied) means that it is known what was last applied; V(unknown), that nothing was ever confirmed for the
+        instance, or something was sent since and not confirmed.
     type: str
     choices:
-      applied: What was last applied is known.
-      unknown: Nothing was ever confirmed for the instance, or something was sent since and not confirmed.
+      - applied
+      - unknown
   history:
     description:
       - Show also what was applied earlier, by whom.

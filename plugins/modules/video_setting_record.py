@@ -32,13 +32,16 @@ options:
   state:
     description:
       - What to remember from now on.
+      - V(adopted) means that the instances in O(instance_groups) have the settings given there, as if these had just
+        been applied.
+      - V(forgotten) means that it is not known what the instances in O(instance_ids) have. The next run applies their
+        settings again. This succeeds at any time; what another run is sending to them right now does not become known
+        either.
     type: str
     required: true
     choices:
-      adopted: The instances in O(instance_groups) have the settings given there, as if these had just been applied.
-      forgotten:
-        It is not known what the instances in O(instance_ids) have. The next run applies their settings again. This
-        succeeds at any time; what another run is sending to them right now does not become known either.
+      - adopted
+      - forgotten
   instance_groups:
     description:
       - The instance groups to adopt, written as for M(koophone.fleet.video_setting), with C(name), C(instance_ids) or

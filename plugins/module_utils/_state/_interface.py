@@ -162,7 +162,8 @@ class Reading(Protocol):
     """What was read, and what may be asked in the same transaction."""
 
     @property
-    def memory(self) -> Memory: ...
+    def memory(self) -> Memory:
+        """What is remembered of the instances asked for."""
 
     def continues(self, approved_plan: str, desired_digest: str) -> bool:
         """Whether a run with that plan is to be continued: same desired, nobody else changed the instances since."""
@@ -208,4 +209,5 @@ class Store(Protocol):
     def forget(self, run: Run, service: str, instance_ids: Collection[str]) -> None:
         """Make instances unknown, whoever holds them: what is being confirmed for them right now will not be."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the database."""

@@ -26,15 +26,17 @@ class Reading:
 
     @cached_property
     def memory(self) -> Memory:
-        texts: dict[int, str] = dict(self._tx.rows("SELECT id, canonical FROM settings"))
-        settings: dict[int, Settings] = {}
-        records: dict[str, LastApplied] = {}
-        for instance_id, key, applied_at, region in self._tx.rows(
+        rows = self._tx.rows(
             "SELECT instance_id, CASE WHEN known = 1 AND marked IS NULL THEN settings END, applied_at, region"
             " FROM instances WHERE service = (SELECT id FROM services WHERE name = :service) AND instance_id {ids}",
             {"service": self._service},
             ids=self._ids,
-        ):
+        )
+        # Last: where each statement has a snapshot of its own, another run may bring new settings between the two.
+        texts: dict[int, str] = dict(self._tx.rows("SELECT id, canonical FROM settings"))
+        settings: dict[int, Settings] = {}
+        records: dict[str, LastApplied] = {}
+        for instance_id, key, applied_at, region in rows:
             if key is None:
                 records[instance_id] = LastApplied(None, None, region)
                 continue

@@ -46,7 +46,8 @@ class SqlStore(ABC):
         """Run `work` in a durable transaction, and again where the database asks for that."""
 
     @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the database."""
 
     def read(self, service: str, instance_ids: Collection[str], look: Look[Result]) -> Result:
         return self._reading(lambda tx: look(Reading(tx, service, instance_ids)))

@@ -28,7 +28,8 @@ class Transaction(ABC):
     @abstractmethod
     def rows(
         self, sql: str, params: Params | None = None, ids: Collection[str] | None = None
-    ) -> Sequence[tuple[Any, ...]]: ...
+    ) -> Sequence[tuple[Any, ...]]:
+        """Returns the rows that a query finds."""
 
     @abstractmethod
     def change(self, sql: str, params: Params | None = None, ids: Collection[str] | None = None) -> int:

@@ -19,7 +19,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
@@ -42,6 +42,10 @@ _CREATION_LOCK = 0x4B6F6F50
 # For how many seconds a server that restarts, or a network that is down, is asked again.
 PATIENCE = 30.0
 _CONNECT_TIMEOUT = 10
+_GRANT = (
+    f"; let a role that may create a schema run once, or grant this one USAGE on the schema {SCHEMA}"
+    " and SELECT, INSERT, UPDATE, DELETE on its tables"
+)
 _NAMED = re.compile(r"(?<!:):([a-z_]+)")
 
 
@@ -58,20 +62,27 @@ class PostgresqlStore(SqlStore):
     def open_existing(cls, dsn: str) -> PostgresqlStore | None:
         """Connect for reading; None when there is no store. It creates nothing."""
         store = cls(dsn)
-        version = store._reading(_version)
-        if version is None:
-            store.close()
-            return None
-        _schema.check_version(version, store._name, reading=True)
-        return store
+        with _closed_on_error(store):
+            version = store._reading(_version)
+            if version is not None:
+                _schema.check_version(version, store._name, reading=True)
+                return store
+        store.close()
+        return None
 
     @classmethod
     def open(cls, dsn: str) -> PostgresqlStore:
         """Connect for writing, and make the tables where there are none."""
         store = cls(dsn)
-        version = store._reading(_version)
-        if version != _schema.VERSION:
-            store._make_tables()
+        with _closed_on_error(store):
+            version = store._reading(_version)
+            if version != _schema.VERSION:
+                store._make_tables()
+            elif lacking := store._reading(_lacking_rights):
+                # Found out now, not when what was sent is to be recorded.
+                raise StateError(
+                    f"the state store ({store._name}) cannot be used: permission denied: {lacking}{_GRANT}"
+                )
         return store
 
     def close(self) -> None:
@@ -166,10 +177,7 @@ class PostgresqlStore(SqlStore):
             text = text.replace(secret, "********")
         advice = ""
         if isinstance(error, self._psycopg.errors.InsufficientPrivilege):
-            advice = (
-                f"; let a role that may create a schema run once, or grant this one USAGE on the schema {SCHEMA}"
-                " and SELECT, INSERT, UPDATE, DELETE on its tables"
-            )
+            advice = _GRANT
         elif isinstance(error, self._psycopg.errors.ReadOnlySqlTransaction):
             advice = "; is this a standby? The state store needs the primary"
         return StateError(f"the state store ({self._name}) cannot be used: {text}{advice}")
@@ -221,10 +229,35 @@ def _translated(sql: str) -> str:
 
 
 def _version(tx: Transaction) -> int | None:
-    if tx.value(f"SELECT to_regclass('{SCHEMA}.schema_version')") is None:
+    # Not `to_regclass`: within a transaction it may not see what another one has just created.
+    find = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = :schema AND tablename = 'schema_version'"
+    if tx.value(find, {"schema": SCHEMA}) is None:
         return None
     version = tx.value(f"SELECT version FROM {SCHEMA}.schema_version")
     return None if version is None else int(version)
+
+
+def _lacking_rights(tx: Transaction) -> str:
+    """Which rights this role lacks on the tables; '' when it has all that it needs."""
+    return ", ".join(
+        f"{right} on {table}"
+        for table, right in tx.rows(
+            "SELECT tablename, wanted FROM pg_catalog.pg_tables,"
+            " unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted"
+            " WHERE schemaname = :schema AND tablename <> 'schema_version'"
+            " AND NOT has_table_privilege(format('%%I.%%I', schemaname, tablename), wanted) ORDER BY 1, 2",
+            {"schema": SCHEMA},
+        )
+    )
+
+
+@contextlib.contextmanager
+def _closed_on_error(store: PostgresqlStore) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -250,7 +283,13 @@ def _import_psycopg() -> Any:
 
 def _parse(psycopg: Any, dsn: str) -> tuple[str, tuple[str, ...], str]:
     """What to connect with, what to keep secret, and how to name the database in messages."""
+    # libpq ends user name and password at the first @, and there are none if a / comes before it: the rest of a
+    # password that is not encoded would be taken for a host or a database, and be shown.
+    before_query = dsn.partition("://")[2].partition("?")[0]
+    credentials, _at, rest = before_query.partition("@")
     try:
+        if "@" in rest or ("/" in credentials and "@" in before_query):
+            raise psycopg.ProgrammingError
         given = psycopg.conninfo.conninfo_to_dict(dsn)
     except psycopg.Error:
         # Its text quotes the URL, with the password.

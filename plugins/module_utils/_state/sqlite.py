@@ -60,8 +60,9 @@ class SqliteStore(SqlStore):
             # Not read-only: a journal that a killed run has left must be rolled back before anything is read.
             writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
             store = cls(path, _connect(path, "rw" if writable else "ro"))
-            store._connection.execute("PRAGMA query_only = ON")
-            _schema.check_version(store._version(), str(path), reading=True)
+            with _closed_on_error(store):
+                store._connection.execute("PRAGMA query_only = ON")
+                _schema.check_version(store._version(), str(path), reading=True)
             return store
 
     @classmethod
@@ -72,7 +73,8 @@ class SqliteStore(SqlStore):
             if not path.exists():
                 _create(path)
             store = cls(path, _connect(path, "rw"))
-            store._bring_up_to_date()
+            with _closed_on_error(store):
+                store._bring_up_to_date()
             return store
 
     def close(self) -> None:
@@ -156,16 +158,20 @@ class _SqliteTransaction(Transaction):
         return time.time()
 
     def _anchored(self) -> float:
-        boot_id = _clock.boot_id()
-        if not boot_id:
-            # Nothing tells a machine that was started anew from one that runs on: only the wall clock is left.
-            return time.time() - _clock.now()
-        row = self._connection.execute("SELECT shift FROM clock WHERE boot_id = ?", (boot_id,)).fetchone()
-        if row is not None:
-            return float(row[0])
-        shift = time.time() - _clock.now()
+        boot_id, now = _clock.boot_id(), _clock.now()
+        row = self._connection.execute("SELECT boot_id, shift, seen FROM clock").fetchone()
+        if row is None:
+            shift = time.time() - now
+        elif row[0] == boot_id and now + row[1] >= row[2]:
+            shift = float(row[1])
+        else:
+            # Another start. Whatever the wall clock says by now, this clock never runs back: it would keep for years
+            # what is in doubt for a minute.
+            shift = max(time.time(), float(row[2])) - now
         self._connection.execute("DELETE FROM clock")
-        self._connection.execute("INSERT INTO clock (boot_id, shift) VALUES (?, ?)", (boot_id, shift))
+        self._connection.execute(
+            "INSERT INTO clock (boot_id, shift, seen) VALUES (?, ?, ?)", (boot_id, shift, now + shift)
+        )
         return shift
 
     def _execute(self, sql: str, params: Params | None, ids: Collection[str] | None) -> sqlite3.Cursor:
@@ -198,7 +204,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _create(path: Path) -> None:
     """Make a store under another name and put it into place whole, so that nobody ever opens half a store."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(path.parent)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -209,7 +215,7 @@ def _create(path: Path) -> None:
                 key="INTEGER PRIMARY KEY AUTOINCREMENT", real="REAL", instances_options=" WITHOUT ROWID"
             ):
                 connection.execute(statement)
-            connection.execute("CREATE TABLE clock (boot_id TEXT NOT NULL, shift REAL NOT NULL)")
+            connection.execute("CREATE TABLE clock (boot_id TEXT NOT NULL, shift REAL NOT NULL, seen REAL NOT NULL)")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {_schema.VERSION}")
             connection.execute("COMMIT")
@@ -225,6 +231,22 @@ def _create(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, their owner's alone; `parents=True` would leave the latter to the umask."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _closed_on_error(store: SqliteStore) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise
 
 
 @contextlib.contextmanager

@@ -195,9 +195,11 @@ def test_whatever_is_given_as_endpoint_never_goes_wrong(endpoint: str) -> None:
         ("timeout", -1.0),
         ("timeout", math.nan),
         ("timeout", math.inf),
+        ("timeout", 86401.0),
         ("retries", -1),
         ("concurrency", 0),
         ("concurrency", -8),
+        ("concurrency", 101),
     ],
 )
 def test_bad_number_of_the_connection_is_a_mistake(option: str, value: float) -> None:
@@ -221,8 +223,18 @@ def test_bad_number_of_the_state_is_a_mistake(option: str, value: float) -> None
     assert mistake.startswith(f"{option}: {value}")
 
 
-@pytest.mark.parametrize(("option", "value"), [("timeout", 0.1), ("retries", 0), ("concurrency", 1)])
-def test_smallest_numbers_of_the_connection_are_fine(option: str, value: float) -> None:
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("timeout", 0.1),
+        ("timeout", 86400.0),
+        ("retries", 0),
+        ("retries", 10**6),
+        ("concurrency", 1),
+        ("concurrency", 100),
+    ],
+)
+def test_smallest_and_largest_numbers_of_the_connection_are_fine(option: str, value: float) -> None:
     assert connection_mistakes(**{option: value}) == []
 
 

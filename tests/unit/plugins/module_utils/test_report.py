@@ -147,6 +147,12 @@ def test_message_tells_why_a_run_ended_early() -> None:
     )
 
 
+def test_three_causes_are_all_told_and_equally_frequent_ones_by_name() -> None:
+    message = failure_message(Outcomes(failed={"a": Failure("z"), "b": Failure("x"), "c": Failure("y")}))
+    assert message is not None
+    assert "3 instances failed (1 × x; 1 × y; 1 × z)." in message
+
+
 def test_of_many_causes_the_most_frequent_are_told() -> None:
     failed = {f"{cause}-{n}": Failure(f"cause {cause}") for cause in range(50) for n in range(50 - cause)}
     message = failure_message(Outcomes(failed=failed))

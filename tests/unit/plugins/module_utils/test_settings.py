@@ -116,7 +116,7 @@ def test_api_form_is_what_the_reference_asks_for(value: Settings) -> None:
         assert list(specs) == [f"definition_{definition}" for definition in DEFINITIONS]
         for spec in specs.values():
             assert set(spec) == {"code_rate", "fps"}
-            assert all(type(number) is int for number in spec.values())
+            assert all(isinstance(number, int) for number in spec.values())
 
 
 @given(any_settings, any_settings)

@@ -118,7 +118,8 @@ def test_halves_inherit_what_is_in_doubt_and_their_retries_are_their_own() -> No
         assert half.resolution(110.0).doubt_for == 80
         assert half.resolution(110.0).outcome is Outcome.UNCONFIRMED
         assert half.retries == 3
-        assert half.error is whole.error
+        # What failed for all of them need not be the fault of either half.
+        assert half.error is None
         assert (half.batch.settings, half.batch.region) == (A, "cn-north-4")
     first, second = whole.halves()
     first.retries -= 1
@@ -130,7 +131,7 @@ def test_halves_inherit_what_is_in_doubt_and_their_retries_are_their_own() -> No
 
 @pytest.mark.parametrize(("tries", "most"), [(0, 0.5), (1, 1), (2, 2), (3, 4), (5, 16), (6, 30), (10, 30), (2000, 30)])
 def test_pause_grows_exponentially_up_to_a_limit(tries: int, most: float) -> None:
-    delays = [work(tries=tries).delay() for _ in range(200)]
+    delays = [work(tries=tries).delay() for _time in range(200)]
     assert all(most / 2 <= delay <= most for delay in delays)
     # With jitter: runs that failed together don't come back together.
     assert len(set(delays)) > 100
