@@ -1,0 +1,1 @@
+"""Tests that run ansible-playbook against the emulator."""
