@@ -27,6 +27,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._auth import (
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 from ansible_collections.koophone.fleet.plugins.module_utils._state._location import (
+    STATE_URL_FORMS,
     Location,
     default_location,
     parse_state_url,
@@ -188,7 +189,11 @@ def _parse_location(state_url: str | None, mistakes: list[str], warnings: list[s
             " would make every run look like the first; use PostgreSQL: state_url:"
             " postgresql://user:password@host/database (or KOOPHONE_STATE_URL)"
         )
-    return default_location()
+    try:
+        return default_location()
+    except RuntimeError:
+        mistakes.append(f"state_url: there is no default, as this user has no home folder; give {STATE_URL_FORMS}")
+        return Location()
 
 
 def _parse_endpoint(endpoint: str, mistakes: list[str]) -> str:

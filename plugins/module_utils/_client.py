@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator, masked
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, Kind, KooPhoneError, explain
@@ -23,9 +23,17 @@ from ansible_collections.koophone.fleet.plugins.module_utils._settings import Se
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Answer, Sender, TransportError
 
 _VIDEO_SETTING_PATH = "/v1/instances/video-setting"
+_LIST_PATH = "/v1/instances/batch-query"
 _SHOWN_OF_BODY = 200
 _SHOWN_OF_MESSAGE = 200
 _SHOWN_OF_CODE = 100
+
+
+class Page(NamedTuple):
+    """One page of the list of instances, as the API shows them; `total` is what it says that all pages hold."""
+
+    instances: list[dict[str, Any]]
+    total: int
 
 
 class Client:
@@ -46,17 +54,41 @@ class Client:
         Raises `KooPhoneError`, which tells whether to try again and what is certain about the effect.
         """
         body = {"instance_ids": list(instance_ids), "instance_settings": settings.api()}
-        return self._call("PUT", _VIDEO_SETTING_PATH, body)
-
-    def _call(self, method: str, path: str, payload: dict[str, Any]) -> str:
-        url = self._endpoint + path
         # The one thing that the vendor's support can trace, so a new one for every HTTP request.
         request_id = str(uuid.uuid4())
-        body = json.dumps(payload, separators=(",", ":")).encode()
-        headers = {"Accept": "application/json", "Content-Type": "application/json", "x-request-id": request_id}
-        headers.update(self._authenticator.headers(method, url, headers, body))
+        self._call("PUT", self._endpoint + _VIDEO_SETTING_PATH, request_id, body)
+        return request_id
+
+    def list_instances(self, page_no: int, page_size: int) -> Page:
+        """Ask for one page of the list of instances, in one try; the first page is 1. Raises `KooPhoneError`."""
+        url = f"{self._endpoint}{_LIST_PATH}?page_no={page_no}&page_size={page_size}"
+        request_id = str(uuid.uuid4())
+        page = _page(self._call("GET", url, request_id).get("data"), page_no)
+        if isinstance(page, Page):
+            return page
+        raise KooPhoneError(
+            method="GET",
+            url=url,
+            request_id=request_id,
+            meaning=f"the answer is no page of a list of instances: {page}",
+            kind=Kind.REQUEST,
+            fate=Fate.ENDED,
+            http_status=200,
+            error_code="0",
+        )
+
+    def _call(self, method: str, url: str, request_id: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a request that changes something with a body, else one whose request id is a parameter of the query."""
+        headers = {"Accept": "application/json"}
+        address, body = url, b""
+        if payload is None:
+            address = f"{url}&x-request-id={request_id}"
+        else:
+            headers.update({"Content-Type": "application/json", "x-request-id": request_id})
+            body = json.dumps(payload, separators=(",", ":")).encode()
+        headers.update(self._authenticator.headers(method, address, headers, body))
         try:
-            answer = self._transport.send(method, url, headers=headers, body=body)
+            answer = self._transport.send(method, address, headers=headers, body=body or None)
         except TransportError as error:
             raise KooPhoneError(
                 method=method,
@@ -68,20 +100,19 @@ class Client:
                 error_msg=self._without_secrets(str(error)),
             ) from error
         try:
-            self._check(answer, method, url, request_id)
+            return self._check(answer, method, url, request_id)
         except KooPhoneError as error:
             if error.kind is Kind.TOKEN_EXPIRED and not self._authenticator.expired(headers):
                 error.kind = Kind.RUN
                 error.meaning += "; get a new one"
             raise
-        return request_id
 
-    def _check(self, answer: Answer, method: str, url: str, request_id: str) -> None:
+    def _check(self, answer: Answer, method: str, url: str, request_id: str) -> dict[str, Any]:
         """Success is HTTP 200 and `error_code` "0"; everything else raises `KooPhoneError`."""
         data = _json_object(answer.body)
         error_code = _code(data.get("error_code")) if data is not None else None
-        if answer.status == 200 and error_code == "0":
-            return
+        if data is not None and answer.status == 200 and error_code == "0":
+            return data
         explained = explain(answer.status, error_code)
         meaning, error_msg = explained.meaning, _text(data.get("error_msg")) if data is not None else ""
         fate = explained.fate
@@ -118,6 +149,22 @@ class Client:
 
     def _without_secrets(self, text: str) -> str:
         return masked(text, self._authenticator.secrets)
+
+
+def _page(data: Any, page_no: int) -> Page | str:
+    """What an answer holds, or what is wrong with it."""
+    if not isinstance(data, dict) or not isinstance(data.get("result"), list):
+        return "it has no data.result"
+    instances, total = data["result"], data.get("total_count")
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        return "its data.total_count is no number"
+    if data.get("page_no") not in (None, page_no):
+        return f"its data.page_no is not {page_no}"
+    for instance in instances:
+        instance_id = instance.get("instance_id") if isinstance(instance, dict) else None
+        if not isinstance(instance_id, str) or not instance_id.strip():
+            return "an element of its data.result has no instance_id"
+    return Page(instances, total)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -19,7 +19,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import InstanceGroup
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import message, shorten
+from ansible_collections.koophone.fleet.plugins.module_utils._report import LISTED_AT_MOST
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Run
 
 
@@ -40,7 +42,16 @@ def read_text(path: str) -> str:
 
 def invocation_of(module: AnsibleModule, **instead: Any) -> dict[str, Any]:
     """What is returned as `invocation`: ids would be echoed otherwise, half a megabyte of them for a large fleet."""
-    return {"module_args": {**module.params, **instead}}
+    shown = {**module.params, **instead}
+    if "@" in (shown.get("endpoint") or ""):
+        # It is refused for holding a password; then it should not be shown either.
+        shown["endpoint"] = "(not shown)"
+    return {"module_args": shown}
+
+
+def names_of(groups: Sequence[InstanceGroup]) -> list[str]:
+    """The names of the first groups, as `invocation` shows them."""
+    return [group.name for group in groups[:LISTED_AT_MOST]]
 
 
 def report_input(module: AnsibleModule, mistakes: Sequence[str], warnings: Sequence[str], **instead: Any) -> None:

@@ -15,6 +15,9 @@ from ansible_collections.koophone.fleet.plugins.module_utils._errors import Kind
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import BATCHES_IN_VAIN, Pace
 from ansible_collections.koophone.fleet.plugins.module_utils._work import Work
 
+# A service that asks for a longer pause than this, in seconds, is better come back to by another run.
+_LONGEST_PAUSE = 600.0
+
 
 @dataclass(frozen=True)
 class Reaction:
@@ -71,6 +74,8 @@ class Reactions:
             if error.kind.concerns_some_instance:
                 # The answer does not say which one: halving finds it, and applies the rest on the way.
                 return Reaction(again=work.halves())
+        if error.retry_after is not None and error.retry_after > _LONGEST_PAUSE:
+            return Reaction(failed=True, ends=f"the service asks to wait for {error.retry_after:.0f} seconds: {error}")
         if error.kind.passes and work.retries > 0:
             delay = work.delay()
             work.retries -= 1

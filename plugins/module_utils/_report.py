@@ -22,6 +22,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
 from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances
 
 LISTED_AT_MOST = 100
+# More groups than anybody reads would make the result larger than AWX keeps.
+GROUPS_AT_MOST = 500
 
 
 def predicted(plan: Plan) -> Outcomes:
@@ -40,8 +42,9 @@ def report(plan: Plan, groups: Sequence[InstanceGroup], outcomes: Outcomes, *, c
         "summary": _counts(plan, plan.desired, outcomes),
         "instance_groups": [
             {"name": group.name, **_counts(plan, group.instance_ids, outcomes)}
-            for group in sorted(groups, key=lambda group: group.name)
+            for group in sorted(groups, key=lambda group: group.name)[:GROUPS_AT_MOST]
         ],
+        "instance_groups_total": len(groups),
         "changed_instances": changed[:LISTED_AT_MOST],
         "changed_instances_total": len(changed),
         "failed_instances": [_failed(plan, outcomes, instance_id) for instance_id in failed[:LISTED_AT_MOST]],

@@ -118,6 +118,7 @@ class _Watch:
         self.expired = False
         self.sent = False
         self._connection: Any = None
+        self._sock: Any = None
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
 
@@ -137,6 +138,8 @@ class _Watch:
     def attach(self, connection: Any) -> None:
         """Watch this connection from now on: it was just opened, or is about to carry the request."""
         self._connection = connection
+        # Kept as well: the connection forgets its socket as soon as the server says that it will close it.
+        self._sock = getattr(connection, "sock", None)
         if self.expired:
             self._close()
 
@@ -145,7 +148,7 @@ class _Watch:
         self._close()
 
     def _close(self) -> None:
-        sock = getattr(self._connection, "sock", None)
+        sock = getattr(self._connection, "sock", None) or self._sock
         if sock is not None:
             # The plain socket's method: that of a TLS socket takes state away from under the thread that reads.
             with contextlib.suppress(OSError):

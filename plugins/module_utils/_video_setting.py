@@ -36,6 +36,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._limits import pars
 from ansible_collections.koophone.fleet.plugins.module_utils._module import (
     StopSignal,
     invocation_of,
+    names_of,
     read_text,
     report_input,
     this_run,
@@ -64,7 +65,7 @@ def run(module: AnsibleModule) -> None:
     """Do what the module's options ask for, and exit."""
     stopped = StopSignal()
     given = _parse(module, stopped)
-    invocation = invocation_of(module, instance_groups=[group.name for group in given.groups])
+    invocation = invocation_of(module, instance_groups=names_of(given.groups))
     try:
         if module.check_mode:
             applied = _look(given)

@@ -27,6 +27,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups im
 from ansible_collections.koophone.fleet.plugins.module_utils._module import (
     StopSignal,
     invocation_of,
+    names_of,
     read_text,
     report_input,
     this_run,
@@ -65,7 +66,7 @@ def run(module: AnsibleModule) -> None:
     report_input(module, mistakes, warnings, instance_groups="(not shown)", instance_ids="(not shown)")
     invocation = invocation_of(
         module,
-        instance_groups=[group.name for group in groups],
+        instance_groups=names_of(groups),
         instance_ids=None if instance_ids is None else f"({len(instance_ids)} ids)",
     )
     stopped = StopSignal()

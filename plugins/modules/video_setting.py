@@ -190,7 +190,7 @@ summary:
     unknown: 400
     not_attempted: 0
 instance_groups:
-  description: The same counts for each group, with its C(name), sorted by that.
+  description: The same counts for each group, with its C(name), sorted by that; the first 500.
   returned: always
   type: list
   elements: dict
@@ -202,6 +202,10 @@ instance_groups:
       failed: 0
       unknown: 120
       not_attempted: 0
+instance_groups_total:
+  description: How many groups there are.
+  returned: always
+  type: int
 changed_instances:
   description: Ids of the first 100 changed instances.
   returned: always

@@ -98,10 +98,14 @@ summary:
     changed: 400
     unchanged: 0
 instance_groups:
-  description: The same counts for each group, with its C(name).
+  description: The same counts for each group, with its C(name); the first 500.
   returned: if O(state=adopted)
   type: list
   elements: dict
+instance_groups_total:
+  description: How many groups there are.
+  returned: if O(state=adopted)
+  type: int
 changed_instances:
   description: Ids of the first 100 instances of which the memory was changed.
   returned: always

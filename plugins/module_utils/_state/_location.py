@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 
-_FORMS = "sqlite:////absolute/path or postgresql://user:password@host/database"
+STATE_URL_FORMS = "sqlite:////absolute/path or postgresql://user:password@host/database"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def parse_state_url(state_url: str, mistakes: list[str]) -> Location | None:
         return Location(dsn=state_url)
     if scheme.lower() != "sqlite":
         # Never shown: it may hold a password.
-        mistakes.append(f"state_url: it is not of the form {_FORMS}")
+        mistakes.append(f"state_url: it is not of the form {STATE_URL_FORMS}")
         return None
     path = unquote(rest)
     # As everybody writes it, three slashes begin a relative path and four an absolute one.
@@ -48,7 +48,10 @@ def parse_state_url(state_url: str, mistakes: list[str]) -> Location | None:
 
 
 def default_location(environment: Mapping[str, str] | None = None) -> Location:
-    """`$XDG_STATE_HOME/koophone/fleet.sqlite3`, as the XDG base directory specification has it."""
+    """`$XDG_STATE_HOME/koophone/fleet.sqlite3`, as the XDG base directory specification has it.
+
+    Raises `RuntimeError` where the user has no home folder.
+    """
     state_home = (os.environ if environment is None else environment).get("XDG_STATE_HOME", "")
     # That specification has a relative path ignored.
     base = Path(state_home) if state_home.startswith("/") else Path("~/.local/state").expanduser()

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.handle import Emulator
+from tests.module.running import Ansible
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Emulator]:
+    """One emulator for all tests of a process; whatever it had to complain about fails the run."""
+    with Emulator(["--open-fleet"]) as emulator:
+        yield emulator
+        assert emulator.log() == ""
+
+
+@pytest.fixture
+def emulator(server: Emulator) -> Emulator:
+    """The emulator as new: it takes any instance for one of its own."""
+    server.reset()
+    return server
+
+
+@pytest.fixture
+def ansible(emulator: Emulator, tmp_path: Path) -> Ansible:
+    """A user with an empty folder."""
+    return Ansible(tmp_path, emulator.url, emulator.token)
