@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
-
 DEFAULT_IAM_ENDPOINT = "https://iam.myhuaweicloud.com"
 
 
@@ -109,7 +107,8 @@ def _check_iam_endpoint(iam_endpoint: str, mistakes: list[str]) -> None:
     if parts.username or parts.password:
         mistakes.append("iam_endpoint: it must not hold a user name or password; see username")
     elif not good:
-        mistakes.append(f"iam_endpoint: {shown(iam_endpoint)} is not of the form https://host")
+        # Never shown: it may hold a password all the same.
+        mistakes.append("iam_endpoint: it is not of the form https://host")
 
 
 def _require(given: Mapping[str, str | None], names: tuple[str, ...], mistakes: list[str]) -> None:

@@ -17,14 +17,12 @@ One thread decides and writes to the state store; others only try requests. What
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
+from ansible_collections.koophone.fleet.plugins.module_utils._backlog import Backlog
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Kind, KooPhoneError
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import Pace
@@ -65,11 +63,7 @@ class Sending:
         self._call = call
         self._options = options
         self._outcomes = outcomes
-        self._unmarked = deque(Work(batch, options.retries) for batch in batches)
-        self._marked: deque[Work] = deque()
-        self._later: list[tuple[float, int, Work]] = []
-        self._order = itertools.count()
-        self._in_flight: set[Work] = set()
+        self._backlog = Backlog((Work(batch, options.retries) for batch in batches), options.concurrency)
         self._resolved: list[Resolution] = []
         #: Request ids by the first instance of what was confirmed: those may come to represent a region.
         self._confirmed_by: dict[str, str] = {}
@@ -104,11 +98,11 @@ class Sending:
             workers.close()
 
     def _unfinished(self) -> bool:
-        if self._unmarked or self._marked or self._later or self._in_flight or self._resolved:
+        if self._backlog or self._resolved:
             return True
         # Only now is no instance part of any request, so that those of different batches may be compared.
-        self._unmarked.extend(self._sorting.link())
-        return bool(self._unmarked)
+        self._backlog.add(self._sorting.link())
+        return bool(self._backlog)
 
     @property
     def _over(self) -> bool:
@@ -125,31 +119,24 @@ class Sending:
             self._broken = True
 
     def _submit(self, workers: Workers[Work, Tried]) -> None:
-        while not self._over and len(self._in_flight) < self._pace.in_flight_limit:
+        while not self._over and len(self._backlog.in_flight) < self._pace.in_flight_limit:
             now = _clock.now()
             if now < self._pace.ready_at() or now >= self._claim.ends_at:
                 return
-            if self._later and self._later[0][0] <= now:
-                work = heapq.heappop(self._later)[2]
-            elif self._marked and not self._holds_back:
-                work = self._marked.popleft()
-            else:
+            work = self._backlog.take_to_send(now, nothing_new=self._holds_back)
+            if work is None:
                 return
             self._pace.sent(now)
-            self._in_flight.add(work)
             workers.submit(work)
 
     @property
     def _holds_back(self) -> bool:
         """Whether nothing new is begun for now, lest a server that is down makes everything unknown."""
-        return bool(self._later) and self._reactions.in_trouble
+        return self._backlog.waits_for_later and self._reactions.in_trouble
 
     def _write(self) -> None:
         """One durable write for all that ended meanwhile and all that is to be sent next."""
-        marks: list[Work] = []
-        if not self._over and len(self._marked) < self._options.concurrency:
-            while self._unmarked and len(self._marked) + len(marks) < 2 * self._options.concurrency:
-                marks.append(self._unmarked.popleft())
+        marks = self._backlog.take_to_mark() if self._backlog.wants_marks and not self._over else []
         if not marks and not self._resolved:
             return
         lost = self._store.record(
@@ -166,40 +153,35 @@ class Sending:
                 self._outcomes.failed.pop(instance_id, None)
             self._broken = self._broken or self._sorting.busy
             marks = [work.part([i for i in work.instance_ids if i not in lost]) for work in marks]
-        self._marked.extend(work for work in marks if work.instance_ids)
+        self._backlog.marked(work for work in marks if work.instance_ids)
 
     def _idle_seconds(self) -> float:
         """How long there is nothing to do but to wait for an answer."""
+        if self._resolved or self._backlog.wants_marks or not self._backlog.under_way:
+            return 0.0
         now = _clock.now()
-        if self._resolved or (self._unmarked and len(self._marked) < self._options.concurrency):
-            return 0.0
-        if not (self._in_flight or self._marked or self._later):
-            # All that there was has been written down.
-            return 0.0
         until = min(now + _ATTENTION, self._renewed_at + _HEARTBEAT)
-        if len(self._in_flight) < self._pace.in_flight_limit:
-            if self._marked and not self._holds_back:
-                until = min(until, self._pace.ready_at())
-            elif self._later:
-                until = min(until, max(self._later[0][0], self._pace.ready_at()))
+        if len(self._backlog.in_flight) < self._pace.in_flight_limit:
+            sendable_at = self._backlog.sendable_at(nothing_new=self._holds_back)
+            until = min(until, max(sendable_at, self._pace.ready_at()))
         return max(0.0, until - now)
 
     # --- what became of a try ----------------------------------------------------------------------------------------
 
     def _take_in(self, work: Work, tried: Tried) -> None:
-        self._in_flight.remove(work)
+        self._backlog.landed(work)
         if tried.request_id is not None:
             self._outcomes.requests += 1
             self._reactions.to_success(_clock.now())
             self._resolved.append(work.resolution(_clock.now(), tried.request_id))
             self._confirmed_by[work.instance_ids[0]] = tried.request_id
-            self._unmarked.extendleft(self._sorting.succeeded(work))
+            self._backlog.add(self._sorting.succeeded(work))
         elif tried.error is not None:
             self._outcomes.requests += tried.error.kind is not Kind.UNREACHABLE
             self._take_in_error(work, tried.started, tried.error)
         else:
             # Nothing was sent: the claim had ended, or there are no credentials.
-            self._marked.appendleft(work)
+            self._backlog.send_again([work])
             if tried.refused is not None:
                 self._end(str(tried.refused))
 
@@ -214,16 +196,16 @@ class Sending:
             self._fail(failed, error, now)
             if len(compared) < len(work.instance_ids):
                 self._resolved.extend(self._unconfirmed(work.part(work.instance_ids[:1]), now))
-            self._unmarked.extendleft(following)
+            self._backlog.add(following)
             return
         reaction = self._reactions.to(work, error, now)
         if reaction.mixed:
-            self._unmarked.extendleft(self._sorting.start(work))
+            self._backlog.add(self._sorting.start(work))
         elif reaction.later is not None:
-            heapq.heappush(self._later, (now + reaction.delay, next(self._order), reaction.later))
+            self._backlog.send_later(reaction.later, now + reaction.delay)
         elif reaction.failed:
             self._fail([work, *self._sorting.given_up(work)], error, now)
-        self._marked.extendleft(reversed(reaction.again))
+        self._backlog.send_again(reaction.again)
         if reaction.ends is not None:
             self._end(reaction.ends)
 
@@ -258,7 +240,7 @@ class Sending:
     def _wind_up(self, workers: Workers[Work, Tried]) -> None:
         """Take in what is in flight, take back what was marked and not sent, and write both down."""
         started = _clock.now()
-        while self._in_flight:
+        while self._backlog.in_flight:
             patience = _FAREWELL if self._options.stopped() else self._options.timeout + _FAREWELL
             left = started + patience - _clock.now()
             if left <= 0:
@@ -266,15 +248,14 @@ class Sending:
             for work, tried in workers.done(min(left, _ATTENTION)):
                 self._take_in(work, tried)
         now = _clock.now()
-        for work in self._in_flight:
+        for work in self._backlog.in_flight:
             work.note_doubt(now + self._options.grace)
             self._outcomes.requests += 1
-        begun = self._begun()
+        begun, unmarked = self._forget_work()
         for work in begun:
             self._resolved.extend(self._unconfirmed(work, now))
-        left_over = [*begun, *(work for work in self._unmarked if work.sorter is None)]
-        self._forget_work()
         self._write()
+        left_over = [*begun, *unmarked]
         if self._options.stopped():
             self._end(STOPPED)
         elif now >= self._options.ends_at:
@@ -283,11 +264,6 @@ class Sending:
             self._abandon(left_over)
         else:
             self.lost.update(instance_id for work in left_over for instance_id in work.instance_ids)
-
-    def _begun(self) -> list[Work]:
-        """What is marked and has no end yet."""
-        later = [work for _at, _order, work in self._later]
-        return [*self._in_flight, *self._marked, *later, *self._sorting.left_over()]
 
     def _abandon(self, left_over: Iterable[Work]) -> None:
         """Report what was tried in vain as failed, the rest as not attempted."""
@@ -307,15 +283,18 @@ class Sending:
         failure = Failure(f"the state store failed, so that what became of it could not be recorded: {error}")
         for resolution in self._resolved:
             self._outcomes.fail(resolution.instance_ids, failure)
-        for work in self._begun():
+        begun, unmarked = self._forget_work()
+        for work in begun:
             self._outcomes.fail(work.instance_ids, failure)
-        self._abandon(self._unmarked)
-        self._forget_work()
+        self._abandon(unmarked)
 
-    def _forget_work(self) -> None:
-        for works in (self._unmarked, self._marked, self._later, self._in_flight):
-            works.clear()
+    def _forget_work(self) -> tuple[list[Work], list[Work]]:
+        """Returns what was marked and has no end yet, and what was not."""
+        begun, unmarked = self._backlog.clear()
+        begun += self._sorting.left_over()
         self._sorting = Sorting(self._options.batch_size, self._options.retries)
+        # The instances of a comparison are among those left over by the sorting.
+        return begun, [work for work in unmarked if work.sorter is None]
 
     def _store_regions(self) -> None:
         labels = self._sorting.labels()
