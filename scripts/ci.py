@@ -138,12 +138,14 @@ class Pair:
         """The gates on this pair, in the order in which they run; they share the copy of the collection."""
         # Most of what sanity finds doesn't depend on the Python that it runs on.
         tests = [] if full_sanity else ["--test", "compile", "--test", "import"]
-        return [
+        gates = [
             Gate(f"environment ({self})", lambda log: self.prepare()),
             Gate(f"ansible-test sanity ({self})", lambda log: self.ansible_test(log, "sanity", *tests)),
             Gate(f"ansible-test units ({self})", lambda log: self.ansible_test(log, "units", "--local")),
             Gate(f"ansible-test integration ({self})", self.integration),
         ]
+        # Playbooks and inventories are where the versions of ansible-core differ most.
+        return [*gates, Gate(f"playbooks and inventories ({self})", self.playbooks)] if full_sanity else gates
 
     def prepare(self) -> None:
         """Make the environment, a home folder for ansible-test, and a copy of the collection."""
@@ -182,6 +184,18 @@ class Pair:
                 self.ansible_test(log, "integration", "--local")
         except EmulatorError as error:
             raise GateError(f"the emulator: {error}") from error
+
+    def playbooks(self, log: Log) -> None:
+        """Run what tests start playbooks and inventories with this ansible-core, against the emulator."""
+        log.run(
+            [self.environment.bin / "python", "-m", "pytest", "-q", "tests/playbooks", "tests/inventory"],
+            variables={
+                "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+                "HOME": str(self.folder / "home"),
+                "PATH": f"{self.environment.bin}:/usr/local/bin:/usr/bin:/bin",
+                "PYTHONPATH": f"{ROOT}:{COLLECTIONS}",
+            },
+        )
 
     def ansible_test(self, log: Log, command: str, *arguments: str) -> None:
         bin_folder = self.environment.bin

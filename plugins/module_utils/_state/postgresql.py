@@ -41,6 +41,9 @@ SCHEMA = "koophone_fleet"
 _CREATION_LOCK = 0x4B6F6F50
 # For how many seconds a server that restarts, or a network that is down, is asked again.
 PATIENCE = 30.0
+# After how many seconds of silence in a transaction the server ends it: a run that is paused, or whose machine is gone,
+# must not keep the others from their rows.
+SILENCE = 30.0
 _CONNECT_TIMEOUT = 10
 _GRANT = (
     f"; let a role that may create a schema run once, or grant this one USAGE on the schema {SCHEMA}"
@@ -122,20 +125,26 @@ class PostgresqlStore(SqlStore):
     def _patiently(self, begin: str, work: Callable[[Transaction], Result]) -> Result:
         """Run a transaction, and again while that may help."""
         errors = self._psycopg.errors
-        ends = _clock.now() + PATIENCE
+        ends: float | None = None
         delay = 0.05
         while True:
             try:
                 return self._once(begin, work)
             except (errors.SerializationFailure, errors.DeadlockDetected) as error:
                 last: Exception = error
-            except (self._psycopg.OperationalError, self._psycopg.InterfaceError) as error:
+            except (
+                self._psycopg.OperationalError,
+                self._psycopg.InterfaceError,
+                errors.IdleInTransactionSessionTimeout,
+            ) as error:
                 self.close()
                 last = error
                 if _is_refusal(error):
                     raise self._explained(error) from error
             except self._psycopg.Error as error:
                 raise self._explained(error) from error
+            # From the first failure on: before it, this process may have been paused for any time.
+            ends = _clock.now() + PATIENCE if ends is None else ends
             if _clock.now() + delay > ends:
                 raise self._explained(last) from last
             time.sleep(random.uniform(delay / 2, delay))
@@ -150,8 +159,9 @@ class PostgresqlStore(SqlStore):
             connection.execute(
                 "SELECT set_config('search_path', %s, true), set_config('synchronous_commit', CASE"
                 " WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN 'on'"
-                " ELSE current_setting('synchronous_commit') END, true)",
-                (SCHEMA,),
+                " ELSE current_setting('synchronous_commit') END, true),"
+                " set_config('idle_in_transaction_session_timeout', %s, true)",
+                (SCHEMA, f"{SILENCE * 1000:.0f}"),
             )
             result = work(_PostgresqlTransaction(connection))
             connection.execute("COMMIT")
@@ -266,8 +276,8 @@ def _is_refusal(error: Exception) -> bool:
     if sqlstate is None:
         # While connecting, psycopg gives only the server's text.
         return bool(re.search(r"authentication failed|does not exist|no pg_hba\.conf entry|not permitted", str(error)))
-    # 57P01 to 57P03: shutting down, crashed, starting up. 08: connection. 53: too many connections for now.
-    return not (sqlstate in ("57P01", "57P02", "57P03") or sqlstate[:2] in ("08", "53", "40"))
+    # 57P01 to 57P03: shutting down, crashed, starting up. 25P03: `SILENCE`. 08: connection. 53: too many connections.
+    return not (sqlstate in ("57P01", "57P02", "57P03", "25P03") or sqlstate[:2] in ("08", "53", "40"))
 
 
 def _import_psycopg() -> Any:
