@@ -180,7 +180,7 @@ summary:
       description: Instances to be changed of which it was not known, before the run, what was last applied.
       type: int
     not_attempted:
-      description: Instances that nothing was sent to because the run ended early.
+      description: Instances that were left when the run ended early.
       type: int
   sample:
     instances: 400

@@ -41,6 +41,8 @@ SCHEMA = "koophone_fleet"
 _CREATION_LOCK = 0x4B6F6F50
 # For how many seconds a server that restarts, or a network that is down, is asked again.
 PATIENCE = 30.0
+# And before it was ever reached: then the address is wrong more often than the server is just starting.
+FIRST_PATIENCE = 5.0
 # After how many seconds of silence in a transaction the server ends it: a run that is paused, or whose machine is gone,
 # must not keep the others from their rows.
 SILENCE = 30.0
@@ -60,6 +62,7 @@ class PostgresqlStore(SqlStore):
         self._psycopg = _import_psycopg()
         self._conninfo, self._secrets, self._name = _parse(self._psycopg, dsn)
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._reached = False
 
     @classmethod
     def open_existing(cls, dsn: str) -> PostgresqlStore | None:
@@ -144,7 +147,8 @@ class PostgresqlStore(SqlStore):
             except self._psycopg.Error as error:
                 raise self._explained(error) from error
             # From the first failure on: before it, this process may have been paused for any time.
-            ends = _clock.now() + PATIENCE if ends is None else ends
+            if ends is None:
+                ends = _clock.now() + (PATIENCE if self._reached else FIRST_PATIENCE)
             if _clock.now() + delay > ends:
                 raise self._explained(last) from last
             time.sleep(random.uniform(delay / 2, delay))
@@ -165,6 +169,7 @@ class PostgresqlStore(SqlStore):
             )
             result = work(_PostgresqlTransaction(connection))
             connection.execute("COMMIT")
+            self._reached = True
         except BaseException:
             with contextlib.suppress(self._psycopg.Error):
                 connection.execute("ROLLBACK")
