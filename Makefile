@@ -6,7 +6,7 @@
 # ARGS="…" is handed on, as in: make test ARGS="tests/unit -k settings"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test lint types sanity ci clean
+.PHONY: help demo emulator test races lint types sanity ci clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -20,6 +20,9 @@ emulator: ## Keep a KooPhone emulator running on port 8480
 
 test: ## Run the tests
 	@scripts/test $(ARGS)
+
+races: ## Hunt for a lie of the state store: 2,000 random sequences of runs, faults and kills
+	@scripts/races $(ARGS)
 
 lint: ## Check style: ruff, ansible-lint, documentation, changelog
 	@scripts/ci lint $(ARGS)
