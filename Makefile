@@ -6,11 +6,11 @@
 # ARGS="…" is handed on, as in: make test ARGS="tests/unit -k settings"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator test races lint types sanity ci clean
+.PHONY: help demo emulator test test-all races lint types sanity ci clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 demo: ## See the collection at work on an emulated fleet
 	@scripts/demo $(ARGS)
@@ -18,8 +18,11 @@ demo: ## See the collection at work on an emulated fleet
 emulator: ## Keep a KooPhone emulator running on port 8480
 	@scripts/emulator $(ARGS)
 
-test: ## Run the tests
+test: ## Run the tests, in about two minutes
 	@scripts/test $(ARGS)
+
+test-all: ## Run the slow tests as well
+	@scripts/test --all $(ARGS)
 
 races: ## Hunt for a lie of the state store: 2,000 random sequences of runs, faults and kills
 	@scripts/races $(ARGS)

@@ -260,6 +260,11 @@ def shellcheck(log: Log) -> None:
     lint_tool(log, "shellcheck", *sorted(str(path) for path in shell))
 
 
+def slow_tests(log: Log) -> None:
+    """What `make test` leaves out, except for the inventories, which the pairs run."""
+    log.run([ROOT / "scripts" / "test", "-m", "slow", "--ignore", "tests/inventory"])
+
+
 def documentation(log: Log) -> None:
     lint_tool(
         log, "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", str(ROOT)
@@ -322,6 +327,7 @@ def get_jobs(wanted: str, pairs: list[Pair]) -> list[list[Gate]]:
     first.append(Gate("package", package))
     return [
         *([pair.gates(full_sanity=True) for pair in reversed(full)]),
+        [Gate("slow tests", slow_tests)],
         first,
         [*second, Gate("mypy", types)],
         *(pair.gates(full_sanity=False) for pair in pairs if pair not in full),

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ class Child:
     spec: RunSpec
     log: Path
     result: Path
+    stacks: Path
     began: float
     pause: float = 0.0
     killed_when_paused: bool = False
@@ -199,23 +201,11 @@ class _Playing:
         return replace(spec, **options)
 
     def _fork(self, spec: RunSpec) -> Child:
-        number = len(self._children)
-        log, result = self._folder / f"log-{number}", self._folder / f"result-{number}"
-        began = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                write_result(result, lambda: carry_out(spec, log))
-            finally:
-                os._exit(0)
-        child = Child(pid, spec, log, result, began)
-        self._children.append(child)
-        return child
+        log = self._folder / f"log-{len(self._children)}"
+        return self._begin(spec, log, lambda: carry_out(spec, log))
 
     def _fork_forget(self, ids: list[str]) -> None:
         spec = self._spec({})
-        number = len(self._children)
-        result = self._folder / f"result-{number}"
 
         def forget() -> dict[str, Any]:
             sqlite.BUSY_TIMEOUT = 20.0
@@ -224,14 +214,23 @@ class _Playing:
             store.close()
             return {}
 
+        self._begin(spec, self._folder / "no-log", forget)
+
+    def _begin(self, spec: RunSpec, log: Path, work: Callable[[], dict[str, Any]]) -> Child:
+        number = len(self._children)
+        result, stacks = self._folder / f"result-{number}", self._folder / f"stacks-{number}"
         began = time.monotonic()
         pid = os.fork()
         if pid == 0:
             try:
-                write_result(result, forget)
+                with stacks.open("w", encoding="utf-8") as file:
+                    faulthandler.register(signal.SIGUSR1, file)
+                    write_result(result, work)
             finally:
                 os._exit(0)
-        self._children.append(Child(pid, spec, self._folder / "no-log", result, began))
+        child = Child(pid, spec, log, result, stacks, began)
+        self._children.append(child)
+        return child
 
     def _final(self) -> None:
         """With nothing in the way, one more run brings everything to what is desired, and the store says so."""
@@ -287,7 +286,13 @@ class _Playing:
             number = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "tell": signal.SIGTERM}
             os.kill(child.pid, number.get(action, signal.SIGCONT))
         if child.stopped_since is None and child.awake_for(now) > _HUNG_AFTER:
-            raise LieError(f"a run hangs: {child.spec}")
+            raise LieError(f"a run hangs: {child.spec}\n{self._stacks(child)}")
+
+    def _stacks(self, child: Child) -> str:
+        """Where all threads of a run are."""
+        os.kill(child.pid, signal.SIGUSR1)
+        time.sleep(0.5)
+        return child.stacks.read_text(encoding="utf-8") + Path(f"/proc/{child.pid}/stat").read_text(encoding="ascii")
 
     def _look_at_end(self, child: Child) -> None:
         now = time.monotonic()
