@@ -23,7 +23,8 @@ class Workers(Generic[Task, Value]):
     def __init__(self, count: int, perform: Callable[[Task], Value]) -> None:
         self._perform = perform
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[Task, Value | BaseException]] = queue.SimpleQueue()
+        # No SimpleQueue: a signal that arrives just as its time-out ends makes CPython's wait for ever.
+        self._done: queue.Queue[tuple[Task, Value | BaseException]] = queue.Queue()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _number in range(count)]
         for thread in self._threads:
             thread.start()

@@ -105,6 +105,19 @@ def test_what_will_not_change_is_not_tried_again(database: str, monkeypatch: pyt
         _look(url)
 
 
+def test_a_role_that_may_not_connect_is_told_so_at_once(
+    server: PostgreSQL, database: str, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = database.rpartition("/")[2]
+    server.sql(f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC')
+    monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it waits"))
+    try:
+        with pytest.raises(StateError, match="permission denied for database"):
+            _look(role)
+    finally:
+        server.sql(f'GRANT CONNECT ON DATABASE "{name}" TO PUBLIC')
+
+
 @pytest.mark.parametrize(
     "state_url",
     [

@@ -280,7 +280,8 @@ def _is_refusal(error: Exception) -> bool:
     sqlstate = getattr(error, "sqlstate", None)
     if sqlstate is None:
         # While connecting, psycopg gives only the server's text.
-        return bool(re.search(r"authentication failed|does not exist|no pg_hba\.conf entry|not permitted", str(error)))
+        final = r"authentication failed|does not exist|no pg_hba\.conf entry|not permitted|permission denied"
+        return bool(re.search(final, str(error)))
     # 57P01 to 57P03: shutting down, crashed, starting up. 25P03: `SILENCE`. 08: connection. 53: too many connections.
     return not (sqlstate in ("57P01", "57P02", "57P03", "25P03") or sqlstate[:2] in ("08", "53", "40"))
 
