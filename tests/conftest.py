@@ -14,13 +14,18 @@ _HERE = Path(__file__).parent
 _SLOW = (
     "docs",
     "faults/test_matrix.py",
+    "faults/test_messages.py",
     "faults/test_pace.py",
     "faults/test_secrets.py",
     "faults/test_signals.py",
     "inventory",
+    "playbooks/test_refusals.py",
+    "playbooks/test_sources.py",
+    "races/test_before_the_first_request.py",
     "races/test_gap.py",
     "races/test_kill.py",
     "races/test_processes.py",
+    "store/test_writers.py",
 )
 
 

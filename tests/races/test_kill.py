@@ -31,7 +31,8 @@ from tests.races.run import location_of, palette
 from tests.support.postgres import PostgreSQL
 
 INSTANCES = [f"instance-{number:04}" for number in range(1000)]
-TIMEOUT, SETTLE = 2.0, 1.0
+# Long enough for Ansible to start again within that time on a busy machine.
+TIMEOUT, SETTLE = 2.0, 6.0
 
 
 @pytest.fixture
@@ -205,14 +206,14 @@ def test_another_run_after_a_kill_waits_as_long_as_it_must_and_says_what_for(tas
     assert returned.get("failed") is not True, said
     assert returned["summary"]["changed"] == len(INSTANCES)
     assert "aiting for" in said
-    assert "claimed by run" in said
+    assert "claimed by run" in said or "may still be carried out" in said
     assert socket.gethostname() in said
     task.assert_applied(2)
     assert task.emulator.conflicts() == []
-    # As long as it must: what was sent before the kill may be carried out until its start + timeout + settle. And no
+    # As long as it must: what was given up by the kill may be carried out for the time of `settle` after it. And no
     # longer: the claim of a killed run ends, and after it the time of what that may have sent.
     again = [
         entry["received_at"] for entry in task.emulator.requests()[before:] if in_doubt & set(entry["instance_ids"])
     ]
-    assert min(again) > killed_at + TIMEOUT + SETTLE - 1
+    assert min(again) > killed_at + SETTLE
     assert min(again) < killed_at + LEASE + TIMEOUT + SETTLE + 10
