@@ -93,6 +93,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            check=False,
         )
         assert process.returncode == 0, process.stdout
         return process.stdout

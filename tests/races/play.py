@@ -360,7 +360,7 @@ def shorten(world: World, sequence: drawing.Sequence, *, tries: int = 4, most: i
 
     def lies(candidate: drawing.Sequence) -> bool:
         nonlocal left
-        for _ in range(tries):
+        for _unused in range(tries):
             if left <= 0:
                 return False
             left -= 1

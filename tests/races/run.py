@@ -91,7 +91,7 @@ class RunSpec:
 
 def palette(number: int) -> Settings:
     """Settings that differ from those of every other number."""
-    return Settings(tuple(Spec(100 + 100 * number, 30) for _ in SPEC_KEYS))
+    return Settings(tuple(Spec(100 + 100 * number, 30) for _unused in SPEC_KEYS))
 
 
 def location_of(state_url: str) -> Location:
@@ -300,7 +300,7 @@ def started_times(logs: Sequence[Path]) -> dict[str, float]:
     for log in logs:
         with contextlib.suppress(FileNotFoundError):
             for line in log.read_text(encoding="ascii").splitlines():
-                request_id, _, at = line.partition(" ")
+                request_id, _unused, at = line.partition(" ")
                 times[request_id] = float(at)
     return times
 

@@ -84,7 +84,7 @@ def draw(seed: int) -> Sequence:
         on_refusal=rng.choice(["none", "others", "random"]),
         seed=seed,
         steps=tuple(steps),
-        final=tuple(rng.randrange(PALETTE) for _ in range(instances)),
+        final=tuple(rng.randrange(PALETTE) for _unused in range(instances)),
         timing=timing,
     )
 
@@ -95,7 +95,7 @@ def _some(rng: random.Random, instances: int) -> list[int]:
 
 def _run(rng: random.Random, instances: int, timing: Timing) -> Step:
     # One wish for all is what makes a run take over from another; several are what makes it wait.
-    wishes = [rng.randrange(PALETTE) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+    wishes = [rng.randrange(PALETTE) for _unused in range(rng.choice([1, 1, 1, 2, 3]))]
     given: dict[str, Any] = {
         "desired": {str(index): rng.choice(wishes) for index in _some(rng, instances)}
         if rng.random() < 0.3
@@ -198,7 +198,7 @@ def _kinds(rng: random.Random, instances: int) -> Step:
 
 
 def _faults(rng: random.Random, instances: int, timing: Timing) -> Step:
-    return Step("faults", {"faults": [_fault(rng, instances, timing) for _ in range(rng.randint(1, 4))]})
+    return Step("faults", {"faults": [_fault(rng, instances, timing) for _unused in range(rng.randint(1, 4))]})
 
 
 def _fault(rng: random.Random, instances: int, timing: Timing) -> dict[str, Any]:

@@ -41,7 +41,7 @@ _numbers = itertools.count(1)
 
 def settings(number: int) -> Settings:
     """Settings that differ from those of every other number."""
-    return Settings(tuple(Spec(100 + 100 * number, 30) for _ in SPEC_KEYS))
+    return Settings(tuple(Spec(100 + 100 * number, 30) for _unused in SPEC_KEYS))
 
 
 S, T, U = settings(1), settings(2), settings(3)

@@ -71,8 +71,8 @@ def test_without_psycopg_it_says_what_to_install_and_where(database: str, monkey
 
 def _wrong(url: str, kind: str) -> tuple[str, str]:
     """A URL with a mistake of that kind, and what the message has to say."""
-    start, _, rest = url.rpartition("@")
-    address, _, database = rest.rpartition("/")
+    start, _unused, rest = url.rpartition("@")
+    address, _unused, database = rest.rpartition("/")
     return {
         "password": (f"postgresql://postgres:hunter2@{rest}", "authentication failed"),
         "role": (f"postgresql://nobody:hunter2@{rest}", "authentication failed|does not exist"),
@@ -204,7 +204,7 @@ def test_a_role_that_may_not_create_tables_works_once_they_are_there(database: s
 def test_a_role_that_lacks_one_right_is_told_so_before_anything_is_sent(database: str, role: str, missing: str) -> None:
     owners, lacking = _stores(database), _stores(role)
     owners.actor("zero").apply(AB, S)
-    right, _, table = missing.partition(" ON ")
+    right, _unused, table = missing.partition(" ON ")
     _execute(database, *_GRANTS, f'REVOKE {right} ON {SCHEMA}.{table} FROM "reader-and-writer"')
     with pytest.raises(StateError, match=r"permission denied.*grant"):
         lacking.actor("one")
@@ -448,7 +448,7 @@ def test_rows_are_locked_in_one_order_so_that_runs_do_not_block_each_other(serve
     def work() -> None:
         forwards = next(numbers) % 2 == 0
         store = PostgresqlStore.open(database)
-        for _ in range(6):
+        for _unused in range(6):
             actor = _stores(database).actor(f"{threading.current_thread().name}-{next(numbers)}")
             actor.store.close()
             actor.store = store

@@ -200,7 +200,7 @@ def test_a_claim_ends_here_no_later_than_in_the_store(repeated: Stores) -> None:
 def test_a_heartbeat_prolongs_a_claim(repeated: Stores) -> None:
     first, second = repeated.actors("one", "two")
     first.claim_all(AB, S)
-    for _ in range(3):
+    for _unused in range(3):
         repeated.let_pass(LEASE * 0.9)
         assert first.renew()
     second.held(AB, T)

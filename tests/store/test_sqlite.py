@@ -271,7 +271,7 @@ except StateError as error:
 
 def test_a_limit_on_the_size_of_files_is_an_error_that_loses_nothing(filled: Stores, path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _FILL, path, "20000"], capture_output=True, text=True, env=_environment()
+        [sys.executable, "-c", _FILL, path, "20000"], capture_output=True, text=True, env=_environment(), check=False
     )
     assert str(path) in done.stdout
     assert done.stderr == ""
@@ -282,13 +282,13 @@ def test_a_full_disk_is_an_error_that_loses_nothing(filled: Stores, path: Path, 
     small = folder / "small"
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("mounting a small file system needs root")
     try:
         moved = small / "fleet.sqlite3"
         shutil.copy(path, moved)
         done = subprocess.run(
-            [sys.executable, "-c", _FILL, moved, "0"], capture_output=True, text=True, env=_environment()
+            [sys.executable, "-c", _FILL, moved, "0"], capture_output=True, text=True, env=_environment(), check=False
         )
         assert "full; make room" in done.stdout
         assert done.stderr == ""
@@ -409,7 +409,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def torn(filled: Stores, path: Path) -> Path:
     """A file that a killed process has written half of a transaction to; what undoes it is in the journal."""
     whole = path.read_bytes()
-    done = subprocess.run([sys.executable, "-c", _DIE_WHILE_WRITING, path])
+    done = subprocess.run([sys.executable, "-c", _DIE_WHILE_WRITING, path], check=False)
     assert done.returncode == -signal.SIGKILL
     assert path.with_name(path.name + "-journal").stat().st_size > 0
     assert path.read_bytes() != whole
@@ -469,7 +469,7 @@ def emulator() -> Iterator[Emulator]:
 
 def _run(spec: RunSpec, folder: Path, *prefix: str) -> int:
     command = [*prefix, sys.executable, "-m", "tests.races.run", str(folder / "log"), str(folder / "result")]
-    return subprocess.run(command, input=spec.as_json(), text=True, env=_environment()).returncode
+    return subprocess.run(command, input=spec.as_json(), text=True, env=_environment(), check=False).returncode
 
 
 def test_the_mark_is_committed_before_the_first_byte_is_sent(emulator: Emulator, folder: Path, path: Path) -> None:
@@ -515,7 +515,10 @@ def test_everything_that_is_written_is_synced_before_the_first_byte_is_sent(
 ) -> None:
     """In the order of the system's calls: database synced, journal removed, folder synced, and only then a request."""
     strace = shutil.which("strace")
-    if strace is None or subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
+    if (
+        strace is None
+        or subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False).returncode != 0
+    ):
         pytest.skip("strace is not there, or not allowed to look on")
     emulator.reset()
     traced = folder / "trace"
