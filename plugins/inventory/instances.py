@@ -105,42 +105,44 @@ seealso:
 """
 
 EXAMPLES = r"""
-# The smallest one. Credentials come from the environment.
-plugin: koophone.fleet.instances
+# Each of these is the content of a file of that name.
+smallest.koophone.yml:
+  # The smallest one. Credentials come from the environment.
+  plugin: koophone.fleet.instances
 
----
-# Groups for group_vars: by what the name begins with, and by the size of the instance.
-plugin: koophone.fleet.instances
-regions:
-  - cn-north-4
-  - cn-south-1
-names:
-  - kiosk-*
-  - ~office-\d+$
-statuses:
-  - running
-  - stopped
-filter: (koophone_cores or 0) >= 4
-keyed_groups:
-  - key: koophone_instance_name.split('-')[0]
-    separator: ""
-  - key: (koophone_memory_gb or 0) | string
-    prefix: memory
-groups:
-  small: (koophone_memory_gb or 0) < 8
-compose:
-  koophone_site: koophone_instance_name.split('-')[0]
-strict: true
+groups.koophone.yml:
+  # Groups for group_vars: by what the name begins with, and by the size of the instance.
+  plugin: koophone.fleet.instances
+  regions:
+    - cn-north-4
+    - cn-south-1
+  names:
+    - kiosk-*
+    - ~office-\d+$
+  statuses:
+    - running
+    - stopped
+  filter: (koophone_cores or 0) >= 4
+  keyed_groups:
+    - key: koophone_instance_name.split('-')[0]
+      separator: ""
+    - key: (koophone_memory_gb or 0) | string
+      prefix: memory
+  groups:
+    small: (koophone_memory_gb or 0) < 8
+  compose:
+    koophone_site: koophone_instance_name.split('-')[0]
+  strict: true
 
----
-# Names that are unique in several projects, a token from a file, and a list that is good for an hour.
-plugin: koophone.fleet.instances
-auth_token: "{{ lookup('ansible.builtin.file', '~/.koophone-token') }}"
-hostname: "{{ koophone_project_name }}-{{ koophone_instance_name }}"
-cache: true
-cache_plugin: ansible.builtin.jsonfile
-cache_connection: ~/.cache/koophone
-cache_timeout: 3600
+projects.koophone.yml:
+  # Names that are unique in several projects, a token from a file, and a list that is good for an hour.
+  plugin: koophone.fleet.instances
+  auth_token: "{{ lookup('ansible.builtin.file', '~/.koophone-token') }}"
+  hostname: "{{ koophone_project_name }}-{{ koophone_instance_name }}"
+  cache: true
+  cache_plugin: ansible.builtin.jsonfile
+  cache_connection: ~/.cache/koophone
+  cache_timeout: 3600
 """
 
 from pathlib import Path

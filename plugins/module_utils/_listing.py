@@ -38,7 +38,8 @@ class ListError(Exception):
 class Pages(Protocol):
     """Where the pages come from: the client, as this module sees it."""
 
-    def list_instances(self, page_no: int, page_size: int) -> Page: ...
+    def list_instances(self, page_no: int, page_size: int) -> Page:
+        """One page of the list; the first has the number 1."""
 
 
 @dataclass(frozen=True)

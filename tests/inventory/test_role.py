@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import textwrap
 from collections import Counter
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def examples() -> list[str]:
     source = (ROOT / "plugins" / "inventory" / "instances.py").read_text(encoding="utf-8")
     text = source.split('EXAMPLES = r"""')[1].split('"""')[0]
     guide = (ROOT / "docs" / "inventory.md").read_text(encoding="utf-8")
-    blocks = [*text.split("\n---\n"), *re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)]
+    files = map(textwrap.dedent, re.split(r"^\S+\.koophone\.yml:\n", text, flags=re.MULTILINE))
+    blocks = [*files, *re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)]
     return [block for block in blocks if PLUGIN.strip() in block]
 
 
