@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
+from ansible_collections.koophone.fleet.plugins.module_utils._address import split_address
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import (
     DEFAULT_IAM_ENDPOINT,
     Credentials,
@@ -163,7 +163,7 @@ def parse_state(params: Mapping[str, Any], mistakes: list[str], warnings: list[s
 
 def normalised(endpoint: str) -> str:
     """The endpoint as the name of a service: what differs only in spelling is the same."""
-    parts = _split(endpoint)
+    parts = split_address(endpoint)
     if parts is None:
         return endpoint
     port = parts.port
@@ -197,7 +197,7 @@ def _parse_location(state_url: str | None, mistakes: list[str], warnings: list[s
 
 
 def _parse_endpoint(endpoint: str, mistakes: list[str]) -> str:
-    parts = _split(endpoint)
+    parts = split_address(endpoint)
     if parts is None:
         mistakes.append("endpoint: it is not of the form https://host")
     elif parts.username or parts.password:
@@ -205,22 +205,6 @@ def _parse_endpoint(endpoint: str, mistakes: list[str]) -> str:
     elif parts.query or parts.fragment:
         mistakes.append("endpoint: it must not have a query or a fragment")
     return endpoint.strip()
-
-
-def _split(endpoint: str) -> SplitResult | None:
-    """The parts of an endpoint, or None where it is no HTTP address at all."""
-    try:
-        parts = urlsplit(endpoint.strip())
-        if (
-            parts.scheme in ("http", "https")
-            and parts.hostname
-            and parts.port != 0
-            and not re.search(r"\s", endpoint.strip())
-        ):
-            return parts
-    except ValueError:
-        pass
-    return None
 
 
 def _check_positive(value: float, place: str, mistakes: list[str]) -> None:

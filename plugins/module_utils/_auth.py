@@ -16,7 +16,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
+
+from ansible_collections.koophone.fleet.plugins.module_utils._address import split_address
 
 DEFAULT_IAM_ENDPOINT = "https://iam.myhuaweicloud.com"
 
@@ -99,16 +101,12 @@ def _strip(given: dict[str, str | None], names: tuple[str, ...], mistakes: list[
 
 
 def _check_iam_endpoint(iam_endpoint: str, mistakes: list[str]) -> None:
-    try:
-        parts = urlsplit(iam_endpoint)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        parts, good = urlsplit(""), False
-    if parts.username or parts.password:
-        mistakes.append("iam_endpoint: it must not hold a user name or password; see username")
-    elif not good:
+    parts = split_address(iam_endpoint)
+    if parts is None:
         # Never shown: it may hold a password all the same.
         mistakes.append("iam_endpoint: it is not of the form https://host")
+    elif parts.username or parts.password:
+        mistakes.append("iam_endpoint: it must not hold a user name or password; see username")
 
 
 def _require(given: Mapping[str, str | None], names: tuple[str, ...], mistakes: list[str]) -> None:
