@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 _HERE = Path(__file__).parent
+# Folders, files or tests. Some others have slow cases, which are marked where they are listed.
 _SLOW = (
     "docs",
     "faults/test_matrix.py",
@@ -19,13 +20,22 @@ _SLOW = (
     "faults/test_secrets.py",
     "faults/test_signals.py",
     "inventory",
+    "module/test_video_setting.py::test_force_and_age_send_again_what_was_applied",
+    "module/test_video_setting.py::test_memory_that_would_vanish_is_refused_unless_asked_for",
+    "module/test_video_setting.py::test_module_defaults_of_the_action_group_are_taken",
+    "module/test_video_setting.py::test_options_come_from_the_environment_and_what_is_empty_counts_as_unset",
+    "module/test_video_setting.py::test_trouble_on_the_way_shows_neither_a_stack_trace_nor_a_secret",
+    "playbooks/test_fleet.py::test_a_limit_is_honoured",
+    "playbooks/test_fleet.py::test_serial_and_mixed_forms",
     "playbooks/test_refusals.py",
     "playbooks/test_sources.py",
     "races/test_before_the_first_request.py",
     "races/test_gap.py",
     "races/test_kill.py",
     "races/test_processes.py",
+    "races/test_property.py::test_without_the_mark_before_the_request_the_store_is_caught_lying",
     "store/test_writers.py",
+    "wire/test_runs.py::test_trouble_that_lasts_never_makes_the_memory_claim_what_is_not_so",
 )
 
 
@@ -35,5 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if any(item.path.is_relative_to(_HERE / slow) for slow in _SLOW):
+        place = f"{item.path.relative_to(_HERE)}::{getattr(item, 'originalname', item.name)}"
+        if any(place.startswith((f"{slow}/", f"{slow}::")) or place == slow for slow in _SLOW):
             item.add_marker(pytest.mark.slow)

@@ -46,6 +46,7 @@ def stores(database: str) -> Iterator[Stores]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Don't wait for what will not come."""
     monkeypatch.setattr(postgresql_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(postgresql_module, "FIRST_PATIENCE", 0.1)
 
 
 def _look(url: str) -> dict[str, str | None]:
@@ -95,9 +96,7 @@ def test_what_is_wrong_is_said_without_the_password(database: str, impatient: No
         assert "PostgreSQL" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "kind", ["password", "database"], ids=["a password that is refused", "a database that is not there"]
-)
+@pytest.mark.parametrize("kind", ["password", "database", "host", "tls", "certificate"])
 def test_what_will_not_change_is_not_tried_again(database: str, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     url, _message = _wrong(database, kind)
     monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it waits"))

@@ -17,7 +17,6 @@ import contextlib
 import functools
 import random
 import re
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._state import _schema
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError
+from ansible_collections.koophone.fleet.plugins.module_utils._state._libpq import import_psycopg, is_refusal, parse
 from ansible_collections.koophone.fleet.plugins.module_utils._state._store import SqlStore
 from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import (
     Params,
@@ -46,7 +46,6 @@ FIRST_PATIENCE = 5.0
 # After how many seconds of silence in a transaction the server ends it: a run that is paused, or whose machine is gone,
 # must not keep the others from their rows.
 SILENCE = 30.0
-_CONNECT_TIMEOUT = 10
 _GRANT = (
     f"; let a role that may create a schema run once, or grant this one USAGE on the schema {SCHEMA}"
     " and SELECT, INSERT, UPDATE, DELETE on its tables"
@@ -59,8 +58,8 @@ class PostgresqlStore(SqlStore):
 
     def __init__(self, dsn: str) -> None:
         """`dsn` is a URL as libpq reads it, with its TLS options. Raises `StateError`."""
-        self._psycopg = _import_psycopg()
-        self._conninfo, self._secrets, self._name = _parse(self._psycopg, dsn)
+        self._psycopg = import_psycopg()
+        self._conninfo, self._secrets, self._name = parse(self._psycopg, dsn)
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._reached = False
 
@@ -142,7 +141,7 @@ class PostgresqlStore(SqlStore):
             ) as error:
                 self.close()
                 last = error
-                if _is_refusal(error):
+                if is_refusal(error):
                     raise self._explained(error) from error
             except self._psycopg.Error as error:
                 raise self._explained(error) from error
@@ -273,51 +272,3 @@ def _closed_on_error(store: PostgresqlStore) -> Iterator[None]:
     except BaseException:
         store.close()
         raise
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether the server answered and will answer the same again: wrong password, no such database, no rights."""
-    sqlstate = getattr(error, "sqlstate", None)
-    if sqlstate is None:
-        # While connecting, psycopg gives only the server's text.
-        final = r"authentication failed|does not exist|no pg_hba\.conf entry|not permitted|permission denied"
-        return bool(re.search(final, str(error)))
-    # 57P01 to 57P03: shutting down, crashed, starting up. 25P03: `SILENCE`. 08: connection. 53: too many connections.
-    return not (sqlstate in ("57P01", "57P02", "57P03", "25P03") or sqlstate[:2] in ("08", "53", "40"))
-
-
-def _import_psycopg() -> Any:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise StateError(
-            "a state store in PostgreSQL needs the Python library psycopg (3.1 or newer) where the module runs"
-            f" ({sys.executable}): pip install 'psycopg[binary]' ({error})"
-        ) from error
-    return psycopg
-
-
-def _parse(psycopg: Any, dsn: str) -> tuple[str, tuple[str, ...], str]:
-    """What to connect with, what to keep secret, and how to name the database in messages."""
-    # libpq ends user name and password at the first @, and there are none if a / comes before it: the rest of a
-    # password that is not encoded would be taken for a host or a database, and be shown.
-    before_query = dsn.partition("://")[2].partition("?")[0]
-    credentials, _at, rest = before_query.partition("@")
-    try:
-        if "@" in rest or ("/" in credentials and "@" in before_query):
-            raise psycopg.ProgrammingError
-        given = psycopg.conninfo.conninfo_to_dict(dsn)
-    except psycopg.Error:
-        # Its text quotes the URL, with the password.
-        raise StateError(
-            "state_url: it is not a PostgreSQL URL as libpq reads it; in user name and password, characters such as"
-            " @ : / % have to be percent-encoded"
-        ) from None
-    given.setdefault("connect_timeout", _CONNECT_TIMEOUT)
-    given.setdefault("application_name", "koophone.fleet")
-    # A peer that vanished is noticed within a claim's life, not after the hours of the system's default.
-    given.setdefault("keepalives_idle", 5)
-    given.setdefault("tcp_user_timeout", 10_000)
-    secrets = tuple(str(given[name]) for name in ("password", "sslpassword") if given.get(name))
-    name = f"PostgreSQL database {given.get('dbname', '')} on {given.get('host', 'the local socket')}"
-    return psycopg.conninfo.make_conninfo(**given), (dsn, *secrets), name
