@@ -13,6 +13,7 @@ import pytest
 _HERE = Path(__file__).parent
 # Folders, files or tests. Some others have slow cases, which are marked where they are listed.
 _SLOW = (
+    "benchmark/test_benchmark.py::test_the_smallest_one_writes_a_table_numbers_and_a_plot",
     "docs",
     "faults/test_matrix.py",
     "faults/test_messages.py",
