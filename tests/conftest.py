@@ -13,6 +13,7 @@ import pytest
 _HERE = Path(__file__).parent
 # Folders, files or tests. Some others have slow cases, which are marked where they are listed.
 _SLOW = (
+    "awx",
     "benchmark/test_benchmark.py::test_the_smallest_one_writes_a_table_numbers_and_a_plot",
     "docs",
     "faults/test_matrix.py",
@@ -26,10 +27,12 @@ _SLOW = (
     "module/test_video_setting.py::test_module_defaults_of_the_action_group_are_taken",
     "module/test_video_setting.py::test_options_come_from_the_environment_and_what_is_empty_counts_as_unset",
     "module/test_video_setting.py::test_trouble_on_the_way_shows_neither_a_stack_trace_nor_a_secret",
+    "playbooks/test_approval.py",
     "playbooks/test_fleet.py::test_a_limit_is_honoured",
     "playbooks/test_fleet.py::test_serial_and_mixed_forms",
     "playbooks/test_refusals.py",
     "playbooks/test_sources.py",
+    "playbooks/test_waves.py",
     "races/test_before_the_first_request.py",
     "races/test_gap.py",
     "races/test_kill.py",

@@ -57,6 +57,18 @@ options:
     description: The number of slices that a job of AWX is cut into, if it is.
     type: raw
     default: 0
+  purpose:
+    description: What the play is for.
+    type: str
+    choices:
+      - apply
+      - plan
+      - drift
+    default: apply
+  check_mode:
+    description: C(ansible_check_mode).
+    type: bool
+    default: false
 notes:
   - Relative paths in C(video_setting_ca_path), C(video_setting_state_url) and C(instance_ids_file) count from the
     folder in which Ansible was started.
@@ -102,6 +114,22 @@ _value:
     may_be_empty:
       description: Whether it is all right to have no instance at all.
       type: bool
+    purpose:
+      description: What the play is for.
+      type: str
+    part:
+      description: Which part of what is to be done this is, in words; empty where it is all of it.
+      type: str
+    waves:
+      description: The waves in which to apply; empty to apply all at once.
+      type: list
+      elements: str
+    max_failures:
+      description: How many of a wave's instances, or which share of them, may fail.
+      type: str
+    fail_on_drift:
+      description: Whether to fail if something is not as desired.
+      type: bool
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +139,8 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from ansible_collections.koophone.fleet.plugins.plugin_utils._input import Play, read_input
+from ansible_collections.koophone.fleet.plugins.plugin_utils._course import APPLY, Play
+from ansible_collections.koophone.fleet.plugins.plugin_utils._input import read_input
 from ansible_collections.koophone.fleet.plugins.plugin_utils._values import is_unset, plain, to_count
 
 try:
@@ -143,6 +172,8 @@ def video_setting_input(
     network_presets: Mapping[str, str],
     limit: Any = "",
     slices: Any = 0,
+    purpose: str = APPLY,
+    check_mode: bool = False,
 ) -> Any:
     """See DOCUMENTATION."""
     play = Play(
@@ -152,6 +183,8 @@ def video_setting_input(
         folder=Path.cwd(),
         limit="" if is_unset(plain(limit)) else str(limit),
         slices=to_count(plain(slices)),
+        purpose=plain(purpose),
+        check_mode=bool(check_mode),
     )
     try:
         result = read_input(hostvars, play, plain(names), context.resolve_or_missing, presets, network_presets)

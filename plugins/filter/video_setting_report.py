@@ -47,12 +47,15 @@ _value:
       description: The lines to show.
       type: list
       elements: str
-    refused:
-      description: Whether there were mistakes in the input, which the lines list.
+    failed:
+      description: Whether the role is to fail, for a reason that the lines tell.
       type: bool
-    failure:
-      description: The message with which to fail; empty after success.
-      type: str
+    drifted:
+      description: Whether the role is to fail because something is not as desired.
+      type: bool
+    stats:
+      description: What to publish with M(ansible.builtin.set_stats#module); empty where nothing is.
+      type: dict
 """
 
 from collections.abc import Callable, Mapping

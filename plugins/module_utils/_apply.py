@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard
@@ -54,12 +54,14 @@ class Job:
     send: SendOptions
     #: Told, while it happens, what the run waits for.
     tell: Callable[[str], None] = lambda _text: None
+    #: Change only the first so many of the instances named; the guard judges the whole plan all the same.
+    up_to: int | None = None
 
     def checked_plan(self, reading: Reading) -> Plan:
         """The plan for what was read. Raises `RefusedError`."""
         plan = make_plan(self.service, self.desired, reading.memory, self.options)
-        self.guard.check(plan, reading.continues)
-        return plan
+        self.guard.check(plan, reading)
+        return plan if self.up_to is None else plan.up_to(self.up_to)
 
 
 @dataclass
@@ -67,7 +69,12 @@ class Applied:
     """The plan that was checked, and what became of it."""
 
     plan: Plan
-    outcomes: Outcomes = field(default_factory=Outcomes)
+    outcomes: Outcomes
+
+    @classmethod
+    def begun(cls, plan: Plan) -> Applied:
+        """Nothing has become of the instances yet; what is deferred is not attempted."""
+        return cls(plan, Outcomes(not_attempted=set(plan.deferred)))
 
 
 # Carries out what was planned for claimed instances, and returns those that were lost to somebody else meanwhile.
@@ -131,7 +138,7 @@ class _Claiming:
             return self._choice(plans[-1])
 
         result = self._claim(self._job.desired, choose)
-        return Applied(plans[-1]), result
+        return Applied.begun(plans[-1]), result
 
     def _next_claim(self, applied: Applied, pending: Collection[str]) -> tuple[Plan, ClaimResult]:
         """Ask again for what others held, or took away; whatever is right by now is dropped."""
@@ -144,7 +151,8 @@ class _Claiming:
             plan = make_plan(job.service, desired, reading.memory, job.options)
             if job.guard.approved_plan is not None:
                 moved.clear()
-                moved.update(_moved(applied.plan, plan))
+                others = reading.changed_by_others(job.guard.approved_plan, applied.plan.desired_digest)
+                moved.update(others.intersection(plan.changes))
                 plan = plan.only(set(plan.changes) - moved)
             plans.append(plan)
             return self._choice(plan)
@@ -214,15 +222,6 @@ class _Claiming:
         except StateError as error:
             # The memory of the instances is right without it.
             outcomes.notes.append(f"the end of the run could not be noted: {error}")
-
-
-def _moved(approved: Plan, plan: Plan) -> set[str]:
-    """What another run made of instances since their plan was approved: that is not what was approved."""
-    return {
-        instance_id
-        for instance_id in plan.changes
-        if plan.memory.of(instance_id).digest not in (None, approved.memory.of(instance_id).digest)
-    }
 
 
 def _summary(held: Mapping[str, Held]) -> str:

@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.koophone.fleet.plugins.module_utils._limits import MaxChanged
+from ansible_collections.koophone.fleet.plugins.module_utils._limits import Portion
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Plan
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Reading
 
 
 class RefusedError(Exception):
@@ -21,38 +21,48 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Guard:
-    """The limits that the user set; None where they set none."""
+    """The limits that the user set; None where they set none.
 
-    max_changed: MaxChanged | None = None
+    `fleet_size` is how many instances a share in `max_changed` is of, where that is more than are named.
+    """
+
+    max_changed: Portion | None = None
     approved_plan: str | None = None
+    fleet_size: int | None = None
 
-    def check(self, plan: Plan, continues: Callable[[str, str], bool]) -> None:
-        """Raise `RefusedError` unless the plan passes.
-
-        `continues` tells of an approved digest and a desired digest whether a run with them is to be continued.
-        """
+    def check(self, plan: Plan, reading: Reading) -> None:
+        """Raise `RefusedError` unless the plan, which was made of that reading, passes."""
         if not plan.changes:
             return
         self._check_max_changed(plan)
         approved = self.approved_plan
-        if approved and approved != plan.digest and not continues(approved, plan.desired_digest):
+        if approved and approved != plan.digest and not reading.continues(approved, plan.desired_digest):
             raise RefusedError(
-                f"approved_plan is {approved}, but the plan is now {plan.digest}: what is desired, or what was last"
-                f" applied, has changed since the approval. {len(plan.changes)} instances are to be changed,"
-                f" {plan.unknown} of them unknown. Nothing was sent; look at the plan again and approve that"
+                f"approved_plan is {approved}, but the plan is now {plan.digest}: {_moved(plan, approved, reading)}."
+                f" {len(plan.changes)} instances are to be changed, {plan.unknown} of them unknown. Nothing was sent;"
+                " look at the plan again and approve that"
             )
 
     def _check_max_changed(self, plan: Plan) -> None:
         if self.max_changed is None:
             return
-        instances, changes = len(plan.desired), len(plan.changes)
-        allowed = self.max_changed.allowed(instances)
+        named, changes = len(plan.desired), len(plan.changes)
+        fleet = max(named, self.fleet_size or 0)
+        allowed = self.max_changed.at_most(fleet)
         if changes <= allowed:
             return
         message = (
-            f"max_changed is {self.max_changed.text}, that is {allowed} of {instances} instances,"
+            f"max_changed is {self.max_changed.text}, that is {allowed} of {fleet} instances,"
             f" but {changes} are to be changed, {plan.unknown} of them unknown. Nothing was sent"
         )
-        if plan.unknown == changes == instances:
+        if plan.unknown == changes == named:
             message += "; a fleet that was never applied needs max_changed: 100%"
         raise RefusedError(message)
+
+
+def _moved(plan: Plan, approved: str, reading: Reading) -> str:
+    """What has changed since the approval, as far as that can be told."""
+    if not plan.desires(approved):
+        return "what is desired has changed since the approval"
+    latest = "; ".join(reading.latest_changes())
+    return "what was last applied has changed since the approval" + (f" (latest first: {latest})" if latest else "")

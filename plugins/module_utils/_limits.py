@@ -21,18 +21,25 @@ _SHARE = re.compile(r"([0-9]{1,15}(?:\.[0-9]+)?)\s*%")
 
 
 @dataclass(frozen=True)
-class MaxChanged:
-    """How many instances a run may change: a number, or a share of the instances named (in percent)."""
+class Portion:
+    """So many instances: a number, or a share of some (in percent)."""
 
     text: str
     number: int | None = None
     percent: float | None = None
 
-    def allowed(self, instances: int) -> int:
+    def at_most(self, instances: int) -> int:
+        """How many that is as a limit: a share is rounded down."""
         if self.percent is None:
             return self.number or 0
         # A hair's breadth is added so that 29% of 100, which floating point makes 28.999..., is 29.
         return math.floor(instances * self.percent / 100 + 1e-9)
+
+    def at_least(self, instances: int) -> int:
+        """How many that is as a goal: a share is rounded up, so that a hundredth of ten instances is one of them."""
+        if self.percent is None:
+            return self.number or 0
+        return math.ceil(instances * self.percent / 100 - 1e-9)
 
 
 def parse_age(text: str, place: str, mistakes: list[str]) -> float | None:
@@ -44,12 +51,12 @@ def parse_age(text: str, place: str, mistakes: list[str]) -> float | None:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-def parse_max_changed(text: str, place: str, mistakes: list[str]) -> MaxChanged | None:
-    """Read a number of instances (`500`) or a share of those named (`20%`)."""
+def parse_portion(text: str, place: str, mistakes: list[str]) -> Portion | None:
+    """Read a number of instances (`500`) or a share of them (`20%`)."""
     stripped = text.strip()
     if match := _NUMBER.fullmatch(stripped):
-        return MaxChanged(stripped, number=int(match[1]))
+        return Portion(stripped, number=int(match[1]))
     if (match := _SHARE.fullmatch(stripped)) and float(match[1]) <= 100:
-        return MaxChanged(stripped, percent=float(match[1]))
+        return Portion(stripped, percent=float(match[1]))
     mistakes.append(f"{place}: {shown(text)} is neither a number of instances such as 500 nor a share such as 20%")
     return None

@@ -12,9 +12,10 @@ The same input gives the same plan and the same digest, in whatever order groups
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import InstanceGroup
@@ -22,6 +23,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils._memory import Memo
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
 
 UNKNOWN = "unknown"
+# Of the digits of a digest.
+_HALF = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,8 @@ class Options:
 class Plan:
     """The changes that lead from last applied to desired, before any is made.
 
-    `last_applied` has the digest of what each instance to change has, or None where that counts as unknown.
+    `last_applied` has the digest of what each instance to change has, or None where that counts as unknown. `deferred`
+    has the same of those that are to be changed too, but not by this run.
     """
 
     service: str
@@ -66,6 +70,7 @@ class Plan:
     desired: Mapping[str, Target]
     memory: Memory
     last_applied: Mapping[str, str | None]
+    deferred: Mapping[str, str | None] = field(default_factory=dict)
 
     @cached_property
     def changes(self) -> tuple[str, ...]:
@@ -74,33 +79,31 @@ class Plan:
 
     @cached_property
     def unknown(self) -> int:
-        """How many of the instances to change are unknown."""
-        return sum(digest is None for digest in self.last_applied.values())
+        """How many of the instances to change, now or later, are unknown."""
+        return sum(digest is None for some in (self.last_applied, self.deferred) for digest in some.values())
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what is planned, in hexadecimal: not the clock, nor batches, nor the order of anything.
+        """What is planned, as 64 hexadecimal digits: not the clock, nor batches or waves, nor the order of anything.
 
         It covers every instance named, not only those to change: with `max_age` the passing of time alone moves
-        instances from one to the other, and an approval must not go stale by that.
+        instances from one to the other, and an approval must not go stale by that. The first half is of what is
+        desired, the second of what was last applied, so that a stale approval can be told why it is stale.
         """
-        seal = hashlib.sha256(_line(self.service, self.options.force, self.options.max_age_text))
+        seal = hashlib.sha256()
         of = self.memory.of
-        for instance_id, wanted in self._desired_lines:
-            seal.update(wanted)
-            seal.update((of(instance_id).digest or UNKNOWN).encode())
-        return seal.hexdigest()
+        for instance_id in sorted(self.desired):
+            seal.update(f"{instance_id} {of(instance_id).digest or UNKNOWN}\n".encode())
+        return self.desired_digest[:_HALF] + seal.hexdigest()[:_HALF]
+
+    def desires(self, digest: str) -> bool:
+        """Whether the plan with that digest was of the same desired settings."""
+        return digest[:_HALF] == self.desired_digest[:_HALF]
 
     @cached_property
     def desired_digest(self) -> str:
         """SHA-256 of what is desired alone, in hexadecimal."""
         seal = hashlib.sha256(_line(self.service, self.options.force, self.options.max_age_text))
-        for _instance_id, wanted in self._desired_lines:
-            seal.update(wanted)
-        return seal.hexdigest()
-
-    @property
-    def _desired_lines(self) -> Iterable[tuple[str, bytes]]:
         parts: dict[Target, str] = {}
         for instance_id in sorted(self.desired):
             target = self.desired[instance_id]
@@ -108,11 +111,24 @@ class Plan:
             if part is None:
                 part = parts[target] = json.dumps([target.region, target.settings.digest])
             # An id has no blanks, so the line cannot be read in two ways.
-            yield instance_id, f"\n{instance_id} {part} ".encode()
+            seal.update(f"\n{instance_id} {part}".encode())
+        return seal.hexdigest()
 
     def only(self, instance_ids: Collection[str]) -> Plan:
         """The same plan for some of its changes."""
         return replace(self, last_applied={i: self.last_applied[i] for i in self.changes if i in instance_ids})
+
+    def up_to(self, number: int) -> Plan:
+        """The same plan for its first instances; the changes of the others are deferred.
+
+        The order depends on the ids alone, so that who comes first stays first. It has nothing to do with names or
+        groups, so that the first few are a fair sample of the fleet.
+        """
+        if number >= len(self.desired):
+            return self
+        first = set(heapq.nsmallest(number, self.desired, key=_lot))
+        deferred = {i: digest for i, digest in self.last_applied.items() if i not in first}
+        return replace(self.only(first), deferred=deferred)
 
     def batches(self, batch_size: int) -> list[Batch]:
         """The least number of requests: Σ over (region, distinct desired settings) of ⌈instances ÷ batch_size⌉."""
@@ -131,6 +147,10 @@ class Plan:
                 for start in range(0, len(ids), batch_size)
             )
         return batches
+
+
+def _lot(instance_id: str) -> bytes:
+    return hashlib.sha256(instance_id.encode()).digest()
 
 
 def _line(*values: object) -> bytes:

@@ -19,7 +19,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups im
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Plan
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Record
-from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances
+from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances, utc
 
 LISTED_AT_MOST = 100
 # More groups than anybody reads would make the result larger than AWX keeps.
@@ -28,7 +28,7 @@ GROUPS_AT_MOST = 500
 
 def predicted(plan: Plan) -> Outcomes:
     """What will become of the instances if nothing goes wrong: what check mode reports."""
-    return Outcomes(changed=set(plan.changes))
+    return Outcomes(changed=set(plan.changes), not_attempted=set(plan.deferred))
 
 
 def report(plan: Plan, groups: Sequence[InstanceGroup], outcomes: Outcomes, *, check_mode: bool) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def report(plan: Plan, groups: Sequence[InstanceGroup], outcomes: Outcomes, *, c
         "check_mode": check_mode,
         "plan_digest": plan.digest,
         "requests": outcomes.requests,
+        "ended_by": outcomes.ended_by,
         "summary": _counts(plan, plan.desired, outcomes),
         "instance_groups": [
             {"name": group.name, **_counts(plan, group.instance_ids, outcomes)}
@@ -49,6 +50,7 @@ def report(plan: Plan, groups: Sequence[InstanceGroup], outcomes: Outcomes, *, c
         "changed_instances_total": len(changed),
         "failed_instances": [_failed(plan, outcomes, instance_id) for instance_id in failed[:LISTED_AT_MOST]],
         "failed_instances_total": len(failed),
+        "oldest_applied_at": None if (oldest := _oldest(plan)) is None else utc(oldest),
     }
     if diff := diff_of(plan, groups):
         result["diff"] = diff
@@ -93,13 +95,20 @@ def failure_message(outcomes: Outcomes) -> str | None:
     return ". ".join(part[0].upper() + part[1:] for part in parts) + ". Run again to apply the rest."
 
 
+def _oldest(plan: Plan) -> float | None:
+    """When the oldest of what is known of the instances was applied, in seconds since the epoch."""
+    remembered = map(plan.memory.of, plan.desired)
+    times = [last.applied_at for last in remembered if last.digest is not None and last.applied_at is not None]
+    return min(times, default=None)
+
+
 def _counts(plan: Plan, instance_ids: Collection[str], outcomes: Outcomes) -> dict[str, int]:
     changed = failed = unknown = not_attempted = 0
     for instance_id in instance_ids:
         changed += instance_id in outcomes.changed
         failed += instance_id in outcomes.failed
         not_attempted += instance_id in outcomes.not_attempted
-        unknown += plan.last_applied.get(instance_id, "") is None
+        unknown += plan.last_applied.get(instance_id, plan.deferred.get(instance_id, "")) is None
     return {
         "instances": len(instance_ids),
         "changed": changed,

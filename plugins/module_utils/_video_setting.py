@@ -32,7 +32,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups im
     InstanceGroup,
     parse_instance_groups,
 )
-from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age, parse_max_changed
+from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age, parse_portion
 from ansible_collections.koophone.fleet.plugins.module_utils._module import (
     StopSignal,
     invocation_of,
@@ -41,7 +41,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._module import (
     report_input,
     this_run,
 )
-from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, desired_of
 from ansible_collections.koophone.fleet.plugins.module_utils._report import failure_message, predicted, report
 from ansible_collections.koophone.fleet.plugins.module_utils._sending import DEADLINE_PASSED, STOPPED
@@ -96,14 +95,20 @@ def _parse(module: AnsibleModule, stopped: StopSignal) -> _Input:
     max_age = parse_age(params["max_age"], "max_age", mistakes) if params["max_age"] else None
     max_changed = None
     if params["max_changed"]:
-        max_changed = parse_max_changed(params["max_changed"], "max_changed", mistakes)
+        max_changed = parse_portion(params["max_changed"], "max_changed", mistakes)
+    up_to = parse_portion(params["up_to"], "up_to", mistakes) if params["up_to"] else None
+    if up_to is not None and params["force"]:
+        mistakes.append("up_to: it cannot be combined with force, which would send to the first instances every time")
+    if params["fleet_size"] is not None and params["fleet_size"] < 1:
+        mistakes.append(f"fleet_size: {params['fleet_size']} is not 1 or more")
     report_input(module, mistakes, warnings, instance_groups="(not shown)")
+    desired = desired_of(groups)
     job = Job(
         run=this_run(),
         service=state.service,
-        desired=desired_of(groups),
+        desired=desired,
         options=Options(params["force"], max_age, params["max_age"] or ""),
-        guard=Guard(max_changed, params["approved_plan"] or None),
+        guard=Guard(max_changed, params["approved_plan"] or None, params["fleet_size"]),
         batch_size=params["batch_size"],
         claim_timeout=state.claim_timeout,
         history_age=state.history_age,
@@ -118,6 +123,7 @@ def _parse(module: AnsibleModule, stopped: StopSignal) -> _Input:
             ends_at=math.inf if connection.deadline is None else _clock.now() + connection.deadline,
         ),
         tell=module.log,
+        up_to=None if up_to is None else up_to.at_least(len(desired)),
     )
     return _Input(groups, connection, state, job)
 
@@ -139,7 +145,7 @@ def _apply(module: AnsibleModule, given: _Input) -> Applied:
         # Most runs find everything as desired; they write nothing, not even who they were.
         plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
         if not plan.changes:
-            return Applied(plan, Outcomes())
+            return Applied.begun(plan)
         return _send(given, transport, authenticator)
     finally:
         transport.close()

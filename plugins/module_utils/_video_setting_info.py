@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -24,6 +23,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
     Status,
 )
 from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import records_of
+from ansible_collections.koophone.fleet.plugins.module_utils._wording import utc
 
 
 def run(module: AnsibleModule) -> None:
@@ -78,7 +78,7 @@ def _last(last: Confirmed | None) -> dict[str, Any]:
         return dict.fromkeys(("settings", "applied_at", "request_id", "run_id"))
     return {
         "settings": last.settings.nested(),
-        "applied_at": _utc(last.applied_at),
+        "applied_at": utc(last.applied_at),
         "request_id": last.request_id,
         "run_id": last.run.run_id,
     }
@@ -89,8 +89,3 @@ def _history(history: Sequence[Confirmed]) -> list[dict[str, Any]]:
         {**_last(entry), "user": entry.run.user, "host": entry.run.host, "job_id": entry.run.job or None}
         for entry in history
     ]
-
-
-def _utc(seconds: float) -> str:
-    """ISO 8601, as `2026-01-31T12:00:00Z`."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

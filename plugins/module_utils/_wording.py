@@ -8,6 +8,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 
 def instances(number: int) -> str:
     return "1 instance" if number == 1 else f"{number} instances"
+
+
+def utc(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601, as `2026-01-31T12:00:00Z`."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -96,7 +96,21 @@ options:
   max_changed:
     description:
       - Refuse, before anything is sent, to change more than this many instances (V(500)) or this share of those named
-        (V(20%)).
+        (V(20%)); with O(fleet_size), of the fleet. What O(up_to) leaves for later counts too.
+    type: str
+  fleet_size:
+    description:
+      - How many instances the fleet has that a share in O(max_changed) is of, where more than O(instance_groups) names,
+        as in a run that is limited to some of them.
+    type: int
+  up_to:
+    description:
+      - Change only the first of the instances named, so many (V(50)) or this share of them (V(10%), rounded up), and
+        leave the others for later; they are counted as C(not_attempted). Who comes first is decided by the ids alone,
+        so that it stays the same from run to run, and those of all groups are mixed.
+      - Instances among the first that are right already are not sent again, so a run with a larger share goes on where
+        the last one ended. RV(plan_digest), O(approved_plan) and O(max_changed) are about the whole plan all the same.
+      - It cannot be combined with O(force).
     type: str
   approved_plan:
     description:
@@ -149,8 +163,9 @@ check_mode:
   type: bool
 plan_digest:
   description:
-    - Digest of what was planned, SHA-256 in hexadecimal. It depends on what is desired and what was last applied, on
+    - Digest of what was planned, 64 hexadecimal digits. It depends on what is desired and what was last applied, on
       O(force) and O(max_age), and on nothing else.
+    - The first half is of what is desired, the second of what was last applied.
   returned: always
   type: str
   sample: 5f7f3c1b6c0b6a7f2f3f4a0f4a2c3f1b8f0d0f3f4f0f3f1f6f7f8f9f0f1f2f3f
@@ -159,6 +174,12 @@ requests:
   returned: always
   type: int
   sample: 5
+ended_by:
+  description:
+    - Why the run ended before all instances were attempted, such as a signal, O(deadline) or a service that is down;
+      null if it did not.
+  returned: always
+  type: str
 summary:
   description: How many instances there are, by what became of them.
   returned: always
@@ -243,6 +264,13 @@ failed_instances_total:
   description: How many instances failed.
   returned: always
   type: int
+oldest_applied_at:
+  description:
+    - When the oldest of what is known to be last applied on the instances named was applied, in UTC, as read before
+      the run changed anything; null where nothing is known.
+  returned: always
+  type: str
+  sample: "2026-01-31T12:00:00Z"
 mistakes:
   description: Each mistake in the input, with its place; the first 100.
   returned: when the input has mistakes
@@ -268,6 +296,8 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "max_age": {"type": "str"},
             "max_changed": {"type": "str"},
+            "fleet_size": {"type": "int"},
+            "up_to": {"type": "str"},
             "approved_plan": {"type": "str"},
         },
         supports_check_mode=True,

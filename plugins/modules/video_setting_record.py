@@ -124,8 +124,19 @@ failed_instances_total:
   description: How many instances could not be adopted.
   returned: if O(state=adopted)
   type: int
+oldest_applied_at:
+  description:
+    - When the oldest of what was known to be last applied on the instances was applied, in UTC, as read before
+      anything was adopted; null where nothing was known.
+  returned: if O(state=adopted)
+  type: str
+  sample: "2026-01-31T12:00:00Z"
 plan_digest:
   description: Digest of what was adopted on top of what.
+  returned: if O(state=adopted)
+  type: str
+ended_by:
+  description: Why the run ended before all instances were adopted; null if it did not.
   returned: if O(state=adopted)
   type: str
 requests:

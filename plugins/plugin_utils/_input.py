@@ -12,11 +12,10 @@ No step stops at the first mistake: the result has all of them, each with its pl
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shorten
+from ansible_collections.koophone.fleet.plugins.plugin_utils._course import Play, parse_course
 from ansible_collections.koophone.fleet.plugins.plugin_utils._host_groups import parse_host_groups
 from ansible_collections.koophone.fleet.plugins.plugin_utils._list_groups import parse_list_groups
 from ansible_collections.koophone.fleet.plugins.plugin_utils._names import (
@@ -48,20 +47,6 @@ _GROUPS, _PRESETS, _NETWORK_PRESETS, _OVERRIDES, _ALLOW_EMPTY = (
 )
 # Limits that leave no host out.
 _NO_LIMIT = ("", "all", "*")
-
-
-@dataclass(frozen=True)
-class Play:
-    """What there is to know of a play, besides the variables of the role."""
-
-    # The active hosts of the play, and those of the batch that runs now; the same without `serial`.
-    hosts: Collection[str]
-    batch: list[str]
-    inventory_groups: Mapping[str, Collection[str]]
-    # The folder in which Ansible was started.
-    folder: Path
-    limit: str = ""
-    slices: int = 0
 
 
 def read_input(
@@ -100,6 +85,7 @@ def read_input(
     allow_empty = to_boolean(values.get(_ALLOW_EMPTY), _ALLOW_EMPTY, mistakes)
     may_be_empty = allow_empty or (not groups and _others_have_instances(hostvars, play, values))
     options = parse_options(values, play.folder, mistakes)
+    course = parse_course(play, values, options, lambda: _size_of_fleet(hostvars, play), mistakes)
     if not mistakes and not may_be_empty and not any(map(_has_members, groups)):
         mistakes.append(no_instance(len(play.batch)))
     return {
@@ -110,6 +96,7 @@ def read_input(
         # The one host of `-i localhost,` isn't worth a word beside a list.
         "hosts_without_id": 0 if len(play.batch) == 1 and list_groups else without_id,
         "may_be_empty": may_be_empty,
+        **course,
     }
 
 
@@ -182,6 +169,12 @@ def _others_have_instances(hostvars: Any, play: Play, values: Mapping[str, Any])
     return (
         bool(to_list(values.get(_GROUPS), "instance groups", _GROUPS, [])) or "koophone_instance_id" in others.names()
     )
+
+
+def _size_of_fleet(hostvars: Any, play: Play) -> int:
+    """How many hosts of the inventory are instances, whatever the play is limited to."""
+    hosts = HostVariables(hostvars, play.inventory_groups.get("all", ()))
+    return sum(hosts.has(host, "koophone_instance_id") for host in hosts.hosts)
 
 
 def _has_members(group: Mapping[str, Any]) -> bool:

@@ -55,12 +55,17 @@ PLAY_VARIABLES = {
     "video_setting_network_presets": "a host's own are koophone_network_presets",
     "video_setting_overrides": "a host's own are koophone_overrides",
     "video_setting_allow_empty": "there is no koophone_* variable for this",
+    "video_setting_require_approval": "there is no koophone_* variable for this",
+    "video_setting_waves": "there is no koophone_* variable for this",
+    "video_setting_max_failures": "there is no koophone_* variable for this",
+    "video_setting_fail_on_drift": "there is no koophone_* variable for this",
     **{f"video_setting_{option}": "there is no koophone_* variable for this" for option in OPTIONS},
 }
 HOST_VARIABLES = ("koophone_instance_id", "koophone_region", "koophone_network_presets", "koophone_overrides")
 
-# Not read by the filter, but no mistakes: of the playbooks, and what the role registers.
-_OTHERS = ("video_setting_hosts", "video_setting_result")
+# Not read by the filter, but no mistakes: of the playbooks, what the role registers, and what it publishes, which AWX
+# hands to the next job of a workflow.
+_OTHERS = ("video_setting_hosts", "video_setting_result", "video_setting_plan", "video_setting_drift")
 _OF_THE_OTHER_NAMESPACE = {
     "video_setting_instance_id": "koophone_instance_id",
     "video_setting_region": "koophone_region",

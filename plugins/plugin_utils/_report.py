@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from difflib import unified_diff
 from typing import Any
 
+from ansible_collections.koophone.fleet.plugins.plugin_utils._course import DRIFT, PLAN
 from ansible_collections.koophone.fleet.plugins.plugin_utils._input import no_instance
 from ansible_collections.koophone.fleet.plugins.plugin_utils._values import counted
 
@@ -21,30 +22,50 @@ _MOST_DIFFERENCES = 200
 
 
 def report(result: Mapping[str, Any], given: Mapping[str, Any], diff_mode: bool) -> dict[str, Any]:
-    """The `lines` to show, whether the input was `refused`, and the `failure` with which the role is to fail.
+    """The `lines` to show, whether the role has `failed` or `drifted`, and the `stats` to publish.
 
     `result` is what the module returned, `given` what `read_input` did. In diff mode Ansible itself shows the
-    differences of a task, provided that it changed something.
+    differences of a task, provided that it changed something. The stats are empty where nothing is to be published.
     """
     mistakes = given["mistakes"] or result.get("mistakes") or []
     if mistakes:
         heading = f"{counted(len(mistakes), 'mistake')} in the variables; nothing was sent:"
-        return {"lines": [heading, *mistakes], "refused": True, "failure": ""}
+        return {"lines": [heading, *mistakes], "failed": True, "drifted": False, "stats": {}}
     summary = result.get("summary")
     failure = ""
     if result.get("msg") or summary is None:
         failure = str(result.get("msg") or "the module returned no summary")
     elif not summary["instances"] and not given["may_be_empty"]:
         failure = no_instance(given["hosts"])
-    lines = [] if summary is None else _summary_lines(result, summary, given["hosts_without_id"])
+    lines = [] if summary is None else _summary_lines(result, summary, given)
     if failure:
         lines += _failed_lines(result)
         if not (diff_mode and result.get("changed")):
             lines += _difference_lines(result.get("diff"))
-    return {"lines": lines or [failure], "refused": False, "failure": failure}
+        lines.append(failure)
+    drifted = bool(summary and summary["changed"]) and bool(given.get("fail_on_drift"))
+    stats = {} if failure or given.get("part") else _stats(result, given.get("purpose"))
+    return {"lines": lines, "failed": bool(failure), "drifted": drifted, "stats": stats}
 
 
-def _summary_lines(result: Mapping[str, Any], summary: Mapping[str, int], hosts_without_id: int) -> list[str]:
+def _stats(result: Mapping[str, Any], purpose: Any) -> dict[str, Any]:
+    """What the next job of a workflow, or a notification, is to know."""
+    counts: Mapping[str, int] = result["summary"]
+    if purpose == PLAN:
+        shown = {name: counts[name] for name in ("instances", "changed", "unchanged", "unknown", "not_attempted")}
+        return {"video_setting_approved_plan": result["plan_digest"], "video_setting_plan": shown}
+    if purpose == DRIFT:
+        drift = {
+            "instances": counts["instances"],
+            "differing": counts["changed"] - counts["unknown"],
+            "unknown": counts["unknown"],
+            "oldest_applied_at": result.get("oldest_applied_at") or "",
+        }
+        return {"video_setting_drift": drift}
+    return {}
+
+
+def _summary_lines(result: Mapping[str, Any], summary: Mapping[str, int], given: Mapping[str, Any]) -> list[str]:
     check_mode = bool(result.get("check_mode"))
     groups: Sequence[Mapping[str, Any]] = result.get("instance_groups") or []
     requests = "check mode, nothing sent" if check_mode else f"{counted(result.get('requests') or 0, 'request')} sent"
@@ -57,11 +78,23 @@ def _summary_lines(result: Mapping[str, Any], summary: Mapping[str, int], hosts_
     ]
     if len(groups) > _MOST_GROUPS:
         lines.append(f"  and {len(groups) - _MOST_GROUPS} more groups")
-    if hosts_without_id:
-        lines.append(f"{counted(hosts_without_id, 'host')} without koophone_instance_id left out")
-    if check_mode and result.get("plan_digest"):
+    if given["hosts_without_id"]:
+        lines.append(f"{counted(given['hosts_without_id'], 'host')} without koophone_instance_id left out")
+    lines += result.get("waves") or []
+    if given.get("purpose") == DRIFT:
+        lines.append(_drift_line(result, summary))
+    elif check_mode and result.get("plan_digest"):
         lines.append(f"plan digest: {result['plan_digest']}")
+        if given.get("purpose") == PLAN and given.get("part"):
+            lines.append(f"It is not published: this is {given['part']}, and an approval is of one plan for all")
     return lines
+
+
+def _drift_line(result: Mapping[str, Any], summary: Mapping[str, int]) -> str:
+    oldest = result.get("oldest_applied_at")
+    memory = f"the oldest that is remembered was applied at {oldest}" if oldest else "nothing is remembered of any"
+    differing = summary["changed"] - summary["unknown"]
+    return f"drift: {differing} differ from what is desired, {summary['unknown']} are unknown; {memory}"
 
 
 def _counts(counts: Mapping[str, int], check_mode: bool, always: Sequence[str] = ()) -> str:

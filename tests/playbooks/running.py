@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "koophone.fleet.video_setting"
-PLAN, APPLY = "koophone.fleet.plan", "koophone.fleet.apply"
+PLAN, APPLY, DRIFT = "koophone.fleet.plan", "koophone.fleet.apply", "koophone.fleet.drift"
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,20 @@ class Run:
 
     @property
     def failure(self) -> str:
-        """The message with which the role failed after it had shown the outcome."""
+        """The last line of the outcome that the role failed with."""
         failures = [event for event in self.events if event["event"] == "runner_on_failed"]
-        [failure] = [event["result"]["msg"] for event in failures if event["task"] == "Fail if the module failed"]
-        return str(failure)
+        [lines] = [event["result"]["msg"] for event in failures if event["task"] == "Show the outcome"]
+        return str(lines[-1])
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """What `set_stats` published."""
+        return {
+            name: value
+            for event in self.events
+            if event["action"] == "ansible.builtin.set_stats" and event["event"] == "runner_on_ok"
+            for name, value in event["result"]["ansible_stats"]["data"].items()
+        }
 
     @staticmethod
     def _is_result(event: Mapping[str, Any], task: str) -> bool:

@@ -23,7 +23,7 @@ from typing import Any
 from ansible_collections.koophone.fleet.plugins.module_utils import _apply, _pace, _sending
 from ansible_collections.koophone.fleet.plugins.module_utils._client import Client
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard, RefusedError
-from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_max_changed
+from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_portion
 from ansible_collections.koophone.fleet.plugins.module_utils._module import StopSignal
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, Target
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import SPEC_KEYS, Settings, Spec
@@ -157,7 +157,7 @@ def carry_out(spec: RunSpec, log: Path) -> dict[str, Any]:
 
 def job_of(spec: RunSpec, stopped: Callable[[], bool] = lambda: False) -> _apply.Job:
     mistakes: list[str] = []
-    max_changed = parse_max_changed(spec.max_changed, "max_changed", mistakes) if spec.max_changed else None
+    max_changed = parse_portion(spec.max_changed, "max_changed", mistakes) if spec.max_changed else None
     assert mistakes == []
     return _apply.Job(
         run=Run(spec.name, user="tester", host="here"),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -124,6 +125,34 @@ def test_a_run_is_not_continued_when_somebody_marked_or_forgot_an_instance_since
     forgetting = repeated.actor("forgetting")
     forgetting.store.forget(forgetting.run, SERVICE, ["a"])
     assert not _continues(repeated, "p1", ids=["a"])
+
+
+def test_what_others_changed_since_a_plan_was_begun_is_told_instance_by_instance(repeated: Stores) -> None:
+    def changed_by_others() -> set[str]:
+        return repeated.open().read(SERVICE, AB, lambda reading: reading.changed_by_others("p1", "desired"))
+
+    repeated.actor("zero").apply(AB, S)
+    assert changed_by_others() == set()
+    _part(repeated.actor("one"), ["a"], plan="p1")
+    assert changed_by_others() == set()
+    _part(repeated.actor("two"), ["a"], plan="p2", approved="p1")
+    assert changed_by_others() == set()
+    repeated.actor("other").apply(["b"], U, plan="p9", desired="another")
+    assert changed_by_others() == {"b"}
+
+
+def test_who_changed_instances_last_is_told_in_words(repeated: Stores) -> None:
+    def latest(ids: Sequence[str] = AB) -> Sequence[str]:
+        return repeated.open().read(SERVICE, list(ids), lambda reading: reading.latest_changes())
+
+    assert latest() == []
+    repeated.actor("zero").apply(AB, S)
+    repeated.actor("one").apply(["b"], U, plan="p9", desired="another")
+    newest, oldest = latest()
+    assert re.fullmatch(r"run run-one \(user-one, host-one, job job-one\) changed 1 instance at [0-9T:-]{19}Z", newest)
+    assert re.fullmatch(r"run run-zero \(.*\) changed 1 instance at [0-9T:-]{19}Z", oldest)
+    assert latest(["a"]) == [oldest]
+    assert latest(["c"]) == []
 
 
 def test_a_plan_of_another_service_is_not_continued(repeated: Stores) -> None:

@@ -36,6 +36,10 @@ class Run:
     host: str = ""
     job: str = ""
 
+    def __str__(self) -> str:
+        origin = ", ".join(part for part in (self.user, self.host, self.job and f"job {self.job}") if part)
+        return f"run {self.run_id}" + (f" ({origin})" if origin else "")
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -64,13 +68,10 @@ class Held:
     in_doubt: bool
 
     def __str__(self) -> str:
-        who = f"run {self.run.run_id}"
-        origin = [part for part in (self.run.user, self.run.host, self.run.job and f"job {self.run.job}") if part]
-        if origin:
-            who += f" ({', '.join(origin)})"
         if self.in_doubt:
-            return f"a request of {who} may still be carried out, for up to {self.seconds:.0f} more seconds"
-        return f"claimed by {who}, which is at work or died less than {self.seconds:.0f} seconds before its claim ends"
+            return f"a request of {self.run} may still be carried out, for up to {self.seconds:.0f} more seconds"
+        seconds = f"{self.seconds:.0f} seconds"
+        return f"claimed by {self.run}, which is at work or died less than {seconds} before its claim ends"
 
 
 @dataclass
@@ -167,6 +168,12 @@ class Reading(Protocol):
 
     def continues(self, approved_plan: str, desired_digest: str) -> bool:
         """Whether a run with that plan is to be continued: same desired, nobody else changed the instances since."""
+
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
+        """Which instances others changed since the first run with that plan began."""
+
+    def latest_changes(self) -> Sequence[str]:
+        """Who changed what is remembered of these instances, in words, the latest first."""
 
 
 Look = Callable[[Reading], Result]

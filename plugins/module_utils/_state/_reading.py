@@ -8,12 +8,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 from ansible_collections.koophone.fleet.plugins.module_utils._memory import LastApplied, Memory
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
+from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Run
 from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import Transaction
+from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances, utc
+
+_SERVICE = "(SELECT id FROM services WHERE name = :service)"
 
 
 class Reading:
@@ -28,7 +32,7 @@ class Reading:
     def memory(self) -> Memory:
         rows = self._tx.rows(
             "SELECT instance_id, CASE WHEN known = 1 AND marked IS NULL THEN settings END, applied_at, region"
-            " FROM instances WHERE service = (SELECT id FROM services WHERE name = :service) AND instance_id {ids}",
+            f" FROM instances WHERE service = {_SERVICE} AND instance_id {{ids}}",
             {"service": self._service},
             ids=self._ids,
         )
@@ -46,24 +50,42 @@ class Reading:
         return Memory(records, {value.digest: value for value in settings.values()}, self._tx.wall_now())
 
     def continues(self, approved_plan: str, desired_digest: str) -> bool:
-        params = {"service": self._service, "plan": approved_plan, "desired": desired_digest}
+        if self._begun(approved_plan, desired_digest) is None:
+            return False
+        return not self.changed_by_others(approved_plan, desired_digest)
+
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
+        begun = self._begun(approved_plan, desired_digest)
+        if begun is None:
+            return set()
         # Those that were approved by this digest: the run that had it itself, and the ones that continued it.
         family = (
-            "SELECT id FROM runs WHERE service = (SELECT id FROM services WHERE name = :service)"
-            " AND (plan_digest = :plan OR approved_plan = :plan) AND desired_digest = :desired"
+            f"SELECT id FROM runs WHERE service = {_SERVICE} AND (plan_digest = :plan OR approved_plan = :plan)"
+            " AND desired_digest = :desired"
         )
-        begun = self._tx.value(
-            "SELECT MIN(claimed_at) FROM runs WHERE service = (SELECT id FROM services WHERE name = :service)"
-            " AND plan_digest = :plan AND desired_digest = :desired",
-            params,
-        )
-        if begun is None:
-            return False
-        foreign = self._tx.rows(
-            "SELECT COUNT(*) FROM instances WHERE service = (SELECT id FROM services WHERE name = :service)"
-            f" AND changed_at >= :begun AND (changed_run IS NULL OR changed_run NOT IN ({family}))"
-            " AND instance_id {ids}",
-            {**params, "begun": begun},
+        rows = self._tx.rows(
+            f"SELECT instance_id FROM instances WHERE service = {_SERVICE} AND changed_at >= :begun"
+            f" AND (changed_run IS NULL OR changed_run NOT IN ({family})) AND instance_id {{ids}}",
+            {"service": self._service, "plan": approved_plan, "desired": desired_digest, "begun": begun},
             ids=self._ids,
         )
-        return bool(foreign[0][0] == 0)
+        return {instance_id for (instance_id,) in rows}
+
+    def latest_changes(self) -> Sequence[str]:
+        rows = self._tx.rows(
+            "SELECT r.run_id, r.user_name, r.host, r.job, MAX(i.changed_at), COUNT(*) FROM instances i"
+            f" JOIN runs r ON r.id = i.changed_run WHERE i.service = {_SERVICE} AND i.instance_id {{ids}}"
+            " GROUP BY r.run_id, r.user_name, r.host, r.job ORDER BY 5 DESC LIMIT 3",
+            {"service": self._service},
+            ids=self._ids,
+        )
+        return [f"{Run(*run)} changed {instances(count)} at {utc(at)}" for *run, at, count in rows]
+
+    def _begun(self, approved_plan: str, desired_digest: str) -> float | None:
+        """When the first run with that plan claimed what it was to change."""
+        begun: float | None = self._tx.value(
+            f"SELECT MIN(claimed_at) FROM runs WHERE service = {_SERVICE}"
+            " AND plan_digest = :plan AND desired_digest = :desired",
+            {"service": self._service, "plan": approved_plan, "desired": desired_digest},
+        )
+        return begun

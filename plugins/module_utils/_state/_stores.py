@@ -63,3 +63,9 @@ class _Nothing:
 
     def continues(self, approved_plan: str, desired_digest: str) -> bool:
         return False
+
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
+        return set()
+
+    def latest_changes(self) -> Sequence[str]:
+        return ()

@@ -54,4 +54,4 @@ def test_the_number_of_slices_may_be_text() -> None:
 def test_report() -> None:
     given = {"mistakes": ["a: b"]}
     result = Report().filters()["video_setting_report"]({"skipped": True}, given, False)
-    assert result["refused"] is True
+    assert result["failed"] is True

@@ -37,15 +37,17 @@ def module_options(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def test_the_role_hands_on_every_option_of_the_module(module_options: set[str]) -> None:
-    assert {*OPTIONS, "instance_groups"} == module_options
+    # The last two are the role's own to set: they come of video_setting_waves, and of the inventory.
+    assert {*OPTIONS, "instance_groups", "up_to", "fleet_size"} == module_options
 
 
 def test_the_task_hands_on_the_options_that_are_set_and_none_else() -> None:
     # An argument that is omitted would hide what module_defaults say.
-    [block] = loaded("tasks/main.yml")
-    [task] = [task for task in block["block"] if "koophone.fleet.video_setting" in task]
-    assert list(task["koophone.fleet.video_setting"]) == ["instance_groups"]
-    assert task["module_defaults"] == {"koophone.fleet.video_setting": "{{ __video_setting_input.options }}"}
+    [wave] = loaded("tasks/wave.yml")
+    for tasks, arguments in ((loaded("tasks/begin.yml"), []), (wave["block"], ["up_to"])):
+        [task] = [task for task in tasks if "koophone.fleet.video_setting" in task]
+        assert list(task["koophone.fleet.video_setting"]) == ["instance_groups", *arguments]
+        assert task["module_defaults"] == {"koophone.fleet.video_setting": "{{ __video_setting_input.options }}"}
 
 
 def test_every_variable_is_documented() -> None:

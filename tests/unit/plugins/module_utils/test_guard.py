@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import pytest
 
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard, RefusedError
-from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_max_changed
+from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_portion
 from ansible_collections.koophone.fleet.plugins.module_utils._memory import Memory
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, Plan, desired_of, make_plan
 from ansible_collections.koophone.fleet.tests.unit.plugins.module_utils.samples import group, memory, settings
@@ -23,15 +26,38 @@ def plan_of(changes: int, unknown: int = 0) -> Plan:
 
 
 def limit(text: str | None) -> Guard:
-    return Guard(max_changed=None if text is None else parse_max_changed(text, "max_changed", []))
+    return Guard(max_changed=None if text is None else parse_portion(text, "max_changed", []))
 
 
-def no_run(_approved: str, _desired: str) -> bool:
-    return False
+@dataclass
+class Read:
+    """What the guard asks of a reading."""
+
+    continued: bool = False
+    latest: Sequence[str] = ()
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
+
+    def continues(self, approved_plan: str, desired_digest: str) -> bool:
+        self.asked.append((approved_plan, desired_digest))
+        return self.continued
+
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
+        raise AssertionError("that is not for the guard")
+
+    def latest_changes(self) -> Sequence[str]:
+        return self.latest
 
 
-def not_asked(_approved: str, _desired: str) -> bool:
-    raise AssertionError("nobody needs to know")
+class NotAsked(Read):
+    """Nobody needs to know."""
+
+    def continues(self, approved_plan: str, desired_digest: str) -> bool:
+        raise AssertionError("nobody needs to know")
+
+
+not_asked = NotAsked()
+no_run = Read()
 
 
 @pytest.mark.parametrize(
@@ -61,6 +87,16 @@ def test_refusal_tells_how_to_begin_with_a_fleet_that_was_never_applied() -> Non
     assert "never applied" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("fleet", "passes"), [(None, False), (5, False), (30, True), (29, False)])
+def test_share_is_of_the_whole_fleet_where_that_is_larger_than_what_is_named(fleet: int | None, passes: bool) -> None:
+    guard = Guard(max_changed=parse_portion("10%", "max_changed", []), fleet_size=fleet)
+    if passes:
+        guard.check(plan_of(3), not_asked)
+        return
+    with pytest.raises(RefusedError, match=f"of {max(10, fleet or 0)} instances"):
+        guard.check(plan_of(3), not_asked)
+
+
 def test_approved_plan_passes() -> None:
     plan = plan_of(3)
     Guard(approved_plan=plan.digest).check(plan, not_asked)
@@ -88,18 +124,23 @@ def test_other_plan_than_the_approved_one_is_refused_and_named() -> None:
 
 
 def test_continuation_of_the_approved_run_passes() -> None:
-    plan, asked = plan_of(3), []
+    plan, reading = plan_of(3), Read(continued=True)
+    Guard(approved_plan="approved").check(plan, reading)
+    assert reading.asked == [("approved", plan.desired_digest)]
 
-    def continues(approved: str, desired: str) -> bool:
-        asked.append((approved, desired))
-        return True
 
-    Guard(approved_plan="approved").check(plan, continues)
-    assert asked == [("approved", plan.desired_digest)]
+def test_refusal_tells_what_has_changed_since_the_approval() -> None:
+    plan, other = plan_of(3), make_plan("service", desired_of([group("g", IDS[1:])]), Memory(), Options())
+    with pytest.raises(RefusedError, match="what is desired has changed since the approval"):
+        Guard(approved_plan=other.digest).check(plan, no_run)
+    with pytest.raises(RefusedError, match=r"what was last applied has changed since the approval\."):
+        Guard(approved_plan=plan_of(4).digest).check(plan, no_run)
+    with pytest.raises(RefusedError, match=r"since the approval \(latest first: run r1 did it; run r0 too\)"):
+        Guard(approved_plan=plan_of(4).digest).check(plan, Read(latest=["run r1 did it", "run r0 too"]))
 
 
 def test_an_approved_plan_still_has_to_keep_within_max_changed() -> None:
     plan = plan_of(3)
-    guard = Guard(max_changed=parse_max_changed("2", "max_changed", []), approved_plan=plan.digest)
+    guard = Guard(max_changed=parse_portion("2", "max_changed", []), approved_plan=plan.digest)
     with pytest.raises(RefusedError, match="max_changed"):
         guard.check(plan, no_run)

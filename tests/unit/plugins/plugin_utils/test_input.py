@@ -183,7 +183,8 @@ def test_options_are_handed_on_when_they_are_set() -> None:
     }
     result = read(instances("a"), play)
     assert result["mistakes"] == []
-    assert result["options"] == {"retries": "3", "force": False, "settle": 0, "max_changed": "20%"}
+    # A share is of the whole fleet, whatever part of it the play is for.
+    assert result["options"] == {"retries": "3", "force": False, "settle": 0, "max_changed": "20%", "fleet_size": 1}
 
 
 def test_all_mistakes_at_once_each_with_its_place() -> None:

@@ -40,8 +40,9 @@ def test_success() -> None:
             "  kiosks: 2 instances, 2 changed",
             "  x: 1 instance, 1 unchanged",
         ],
-        "refused": False,
-        "failure": "",
+        "failed": False,
+        "drifted": False,
+        "stats": {},
     }
 
 
@@ -56,7 +57,7 @@ def test_check_mode() -> None:
         "1 host without koophone_instance_id left out",
         "plan digest: d1",
     ]
-    assert outcome["failure"] == ""
+    assert not outcome["failed"]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +91,11 @@ def test_failure_shows_the_differences_unless_ansible_did(diff_mode: bool, chang
             "3 instances in 0 groups: 1 changed, 0 unchanged, 1 failed, 1 not attempted; 1 request sent",
             "failed: i1 in kiosks: HTTP 400 KOOPHONE.API.4001 the instance does not exist (request r1)",
             *(differences if shown else []),
+            "1 of 3 instances failed",
         ],
-        "refused": False,
-        "failure": "1 of 3 instances failed",
+        "failed": True,
+        "drifted": False,
+        "stats": {},
     }
 
 
@@ -107,7 +110,7 @@ def test_much_is_cut_short() -> None:
     )
     assert "  and 10 more groups" in outcome["lines"]
     assert "failed: 230 more" in outcome["lines"]
-    assert outcome["lines"][-1] == "and 302 more lines of differences"
+    assert outcome["lines"][-2:] == ["and 302 more lines of differences", "bad"]
 
 
 @pytest.mark.parametrize(
@@ -117,17 +120,62 @@ def test_much_is_cut_short() -> None:
 def test_mistakes(of_module: dict[str, Any], of_filter: list[str]) -> None:
     assert report(of_module, {**GIVEN, "mistakes": of_filter}, True) == {
         "lines": ["2 mistakes in the variables; nothing was sent:", "a: b", "c: d"],
-        "refused": True,
-        "failure": "",
+        "failed": True,
+        "drifted": False,
+        "stats": {},
     }
 
 
 def test_a_module_that_broke_down() -> None:
-    assert report({"msg": "MODULE FAILURE"}, GIVEN, False)["failure"] == "MODULE FAILURE"
-    assert report({}, GIVEN, False)["failure"] == "the module returned no summary"
+    for returned, message in (({"msg": "MODULE FAILURE"}, "MODULE FAILURE"), ({}, "the module returned no summary")):
+        outcome = report(returned, GIVEN, False)
+        assert outcome["failed"]
+        assert outcome["lines"] == [message]
 
 
 def test_a_file_without_an_instance_is_no_instance() -> None:
     empty = result(summary=NONE, instance_groups=[], requests=0, changed=False)
-    assert "no instance" in report(empty, GIVEN, False)["failure"]
-    assert report(empty, {**GIVEN, "may_be_empty": True}, False)["failure"] == ""
+    outcome = report(empty, GIVEN, False)
+    assert outcome["failed"]
+    assert "no instance" in outcome["lines"][-1]
+    assert not report(empty, {**GIVEN, "may_be_empty": True}, False)["failed"]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "published"),
+    [
+        ("apply", {}),
+        (
+            "plan",
+            {
+                "video_setting_approved_plan": "d1",
+                "video_setting_plan": {
+                    "instances": 3, "changed": 2, "unchanged": 1, "unknown": 1, "not_attempted": 0,
+                },
+            },
+        ),
+        (
+            "drift",
+            {"video_setting_drift": {"instances": 3, "differing": 1, "unknown": 1, "oldest_applied_at": "then"}},
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_next_job_is_to_know_is_published(purpose: str, published: dict[str, Any]) -> None:
+    summary = {**NONE, "instances": 3, "changed": 2, "unchanged": 1, "unknown": 1}
+    looked = result(check_mode=True, plan_digest="d1", oldest_applied_at="then", summary=summary)
+    given = {**GIVEN, "purpose": purpose, "part": ""}
+    assert report(looked, given, True)["stats"] == published
+    # Nothing of a part, nor of what failed.
+    assert report(looked, {**given, "part": "a batch"}, True)["stats"] == {}
+    assert report({**looked, "msg": "bad"}, given, True)["stats"] == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "demanded", "drifted"), [(2, True, True), (2, False, False), (0, True, False), (0, False, False)]
+)
+def test_drift_is_a_failure_on_demand_alone(changed: int, demanded: bool, drifted: bool) -> None:
+    summary = {**NONE, "instances": 3, "changed": changed}
+    looked = result(check_mode=True, summary=summary, oldest_applied_at=None)
+    outcome = report(looked, {**GIVEN, "purpose": "drift", "part": "", "fail_on_drift": demanded}, True)
+    assert (outcome["drifted"], outcome["failed"]) == (drifted, False)
+    assert outcome["lines"][-1].startswith(f"drift: {changed} differ from what is desired, 0 are unknown; nothing is")
