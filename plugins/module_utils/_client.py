@@ -46,6 +46,7 @@ class Client:
 
     def prepare(self) -> None:
         """Get ready what a request needs, such as a token. Raises `CredentialsError`."""
+        self._transport.prepare()
         self._authenticator.prepare()
 
     def set_video_settings(self, instance_ids: Sequence[str], settings: Settings) -> str:
