@@ -46,7 +46,7 @@ def test_every_example_is_run_or_there_is_a_reason_not_to() -> None:
         and not block.text.startswith(tuple(NOT_RUN))
     ]
     assert neither == []
-    assert {block.kind for block in BLOCKS} <= {"", "file", "run", "play", "vars", "sql", "inventory"}
+    assert {block.kind for block in BLOCKS} <= {"", "file", "run", "play", "vars", "sql", "inventory", "repository"}
     for beginning in NOT_RUN:
         assert any(block.text.startswith(beginning) for block in BLOCKS), f"{beginning} is not there any more"
 
@@ -79,6 +79,18 @@ def test_playbook_files_work_with_the_printed_inventory(reader: Reader, emulator
     reader.run("ansible-playbook", "-i", "inventory.yml", block.name)
     assert emulator.count() == 1
     assert len(emulator.state()) == 2
+
+
+LOOKS = [block for block in of_kind("file") if block.text.startswith("- name: Show")]
+
+
+@pytest.mark.parametrize("block", LOOKS, ids=str)
+def test_plays_that_look_show_the_differences_and_send_nothing(
+    reader: Reader, emulator: Emulator, block: Block
+) -> None:
+    (reader.folder / block.name).write_text(block.text, encoding="utf-8")
+    assert "+++ after" in reader.run("ansible-playbook", "-i", "inventory.yml", block.name)
+    assert emulator.count() == 0
 
 
 @cases("play")
@@ -119,7 +131,7 @@ def test_inventory_sources_are_read(reader: Reader, emulator: Emulator, block: B
 
 
 def test_role_with_few_rights_is_enough_as_documented(reader: Reader) -> None:
-    [block] = of_kind("sql")
+    [block] = [block for block in of_kind("sql") if block.name == "few rights"]
     [play] = [b for b in of_kind("play") if b.name == "limits"]
     (reader.folder / "play.yml").write_text(play.text, encoding="utf-8")
     with PostgreSQL() as postgres:

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the koophone.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a play is for, and how it goes about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.koophone.fleet.plugins.plugin_utils._course import Play, parse_course
+
+HOSTS = ["a", "b", "c"]
+DIGEST = "0" * 64
+
+
+def course(
+    values: dict[str, Any] | None = None, options: dict[str, Any] | None = None, **play: Any
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """What comes of it, the options as they are then, and the mistakes."""
+    mistakes: list[str] = []
+    given = dict(options or {})
+    fields = {"hosts": HOSTS, "batch": HOSTS, "inventory_groups": {}, "folder": Path("/"), **play}
+    return parse_course(Play(**fields), values or {}, given, lambda: 70, mistakes), given, mistakes
+
+
+@pytest.mark.parametrize("purpose", ["plan", "drift"])
+def test_to_look_needs_no_approval(purpose: str) -> None:
+    _course, options, mistakes = course(
+        {"video_setting_require_approval": True}, {"approved_plan": DIGEST}, purpose=purpose, slices=2
+    )
+    assert "approved_plan" not in options
+    assert mistakes == []
+
+
+def test_what_is_approved_is_handed_on() -> None:
+    for required in (True, "yes", False, ""):
+        _course, options, mistakes = course({"video_setting_require_approval": required}, {"approved_plan": DIGEST})
+        assert options == {"approved_plan": DIGEST}
+        assert mistakes == []
+
+
+def test_share_that_may_change_is_of_the_fleet_and_a_number_is_a_number() -> None:
+    assert course({}, {"max_changed": "20%"})[1] == {"max_changed": "20%", "fleet_size": 70}
+    assert course({}, {"max_changed": "20"})[1] == {"max_changed": "20"}
+    # What differs is reported, however much it is.
+    assert course({}, {"max_changed": "20%"}, purpose="drift")[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("play", "waves", "up_to"),
+    [
+        ({}, ["1%", "10%"], None),
+        ({"check_mode": True}, [], "10%"),
+        ({"purpose": "plan"}, [], "10%"),
+        ({"purpose": "drift"}, [], None),
+    ],
+)
+def test_waves_are_for_applying_and_to_look_ahead_is_to_look_at_all_of_them(
+    play: dict[str, Any], waves: list[str], up_to: str | None
+) -> None:
+    found, options, mistakes = course({"video_setting_waves": "1%, 10%"}, **play)
+    assert found["waves"] == waves
+    assert options.get("up_to") == up_to
+    assert mistakes == []
+
+
+def test_waves_are_not_forced() -> None:
+    for forced, mistaken in ((True, 1), ("true", 1), (False, 0), ("", 0)):
+        found, _options, mistakes = course({"video_setting_waves": ["1%"]}, {"force": forced})
+        assert len(mistakes) == mistaken
+        assert bool(found["waves"]) == (not mistaken)
+
+
+def test_part_is_named() -> None:
+    assert course()[0]["part"] == ""
+    assert course(batch=["a"])[0]["part"] == "a batch of 1 host (serial)"
+    assert course(slices=3)[0]["part"] == "one of 3 slices of a job"
+    assert course(slices=1)[0]["part"] == ""
