@@ -92,7 +92,7 @@ class Plan:
         """
         seal = hashlib.sha256()
         of = self.memory.of
-        for instance_id in sorted(self.desired):
+        for instance_id in self._sorted:
             seal.update(f"{instance_id} {of(instance_id).digest or UNKNOWN}\n".encode())
         return self.desired_digest[:_HALF] + seal.hexdigest()[:_HALF]
 
@@ -101,11 +101,15 @@ class Plan:
         return digest[:_HALF] == self.desired_digest[:_HALF]
 
     @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.desired)
+
+    @cached_property
     def desired_digest(self) -> str:
         """SHA-256 of what is desired alone, in hexadecimal."""
         seal = hashlib.sha256(_line(self.service, self.options.force, self.options.max_age_text))
         parts: dict[Target, str] = {}
-        for instance_id in sorted(self.desired):
+        for instance_id in self._sorted:
             target = self.desired[instance_id]
             part = parts.get(target)
             if part is None:

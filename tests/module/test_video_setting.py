@@ -287,6 +287,32 @@ def test_memory_that_would_vanish_is_refused_unless_asked_for(ansible: Ansible, 
     assert emulator.count() == 1
 
 
+def test_only_the_first_are_changed_and_the_rest_is_left_for_later(ansible: Ansible, emulator: Emulator) -> None:
+    ids = [f"i{number:02}" for number in range(40)]
+    wanted = {**ansible.connection, "instance_groups": [group("one", ids[:20]), group("two", ids[20:], 4000)]}
+    ran = ansible.run(
+        {**wanted, "up_to": "10%", "force": True, "fleet_size": 0},
+        {**wanted, "up_to": "10%", "task": {"check_mode": True}},
+        {**wanted, "up_to": "10%"},
+        {**wanted, "up_to": "10%"},
+        {**wanted, "up_to": "12", "approved_plan": "{{ result_1.plan_digest }}"},
+        {**wanted, "approved_plan": "{{ result_1.plan_digest }}"},
+    )
+    assert [mistake.partition(":")[0] for mistake in ran.results[0]["mistakes"]] == ["up_to", "fleet_size"]
+    # What check mode says is what becomes of it.
+    for name in ("changed", "summary", "changed_instances", "plan_digest", "diff"):
+        assert ran.results[1][name] == ran.results[2][name]
+    summary = {"instances": 40, "changed": 4, "unchanged": 0, "failed": 0, "unknown": 40, "not_attempted": 36}
+    assert ran.results[2]["summary"] == summary
+    assert ran.results[3]["summary"] == {**summary, "changed": 0, "unchanged": 4, "unknown": 36}
+    assert ran.results[3]["requests"] == 0
+    # What was approved is the whole, and these continue it.
+    assert [ran.results[index]["summary"]["changed"] for index in (4, 5)] == [8, 28]
+    assert set(ran.results[2]["changed_instances"]).isdisjoint(ran.results[4]["changed_instances"])
+    assert all(state["settings"] for state in emulator.state().values())
+    assert_as_documented(ran.results[5])
+
+
 def test_limits_and_approvals_are_checked_before_anything_is_sent(ansible: Ansible, emulator: Emulator) -> None:
     # The second is frozen until it was refused twice: together with the first, and alone.
     emulator.add(["b"], kind="frozen", passes_after=2)
