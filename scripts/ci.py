@@ -255,7 +255,8 @@ def lint_tool(log: Log, *command: str, folder: pathlib.Path = ROOT) -> None:
 
 
 def shellcheck(log: Log) -> None:
-    scripts = [path for folder in ("scripts", ".ci") for path in (ROOT / folder).iterdir() if path.suffix != ".py"]
+    folders = ("scripts", ".ci", "examples/gitops/ci")
+    scripts = [path for folder in folders for path in (ROOT / folder).iterdir() if path.suffix != ".py"]
     shell = [path for path in scripts if path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/env bash\n")]
     lint_tool(log, "shellcheck", *sorted(str(path) for path in shell))
 

@@ -21,6 +21,7 @@ _SLOW = (
     "faults/test_pace.py",
     "faults/test_secrets.py",
     "faults/test_signals.py",
+    "gitops",
     "inventory",
     "module/test_video_setting.py::test_force_and_age_send_again_what_was_applied",
     "module/test_video_setting.py::test_memory_that_would_vanish_is_refused_unless_asked_for",
