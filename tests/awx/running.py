@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,6 +74,16 @@ class Job:
 
     folder: Path
     worker: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End all its processes at once, as when the container of the job is gone."""
+        pids = _with_descendants(self.worker.pid)
+        # First nobody goes on, so that none of them can notice.
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        self.worker.wait()
 
     def wait(self) -> Outcome:
         """Wait for its end, and read what came of it back into another folder, as AWX does."""
@@ -156,6 +168,18 @@ class Controller:
                 env=_environment(folder),
             )
         return Job(folder, worker)
+
+
+def _with_descendants(pid: int) -> list[int]:
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name of the program, in parentheses, may hold anything.
+            parents[int(status.parent.name)] = int(status.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    found = [pid]
+    for known in found:
+        found += [child for child, parent in parents.items() if parent == known]
+    return found
 
 
 def _runner() -> Path:

@@ -20,6 +20,8 @@ from ansible_collections.koophone.fleet.plugins.plugin_utils._names import PLAY_
 from tests.awx.running import PROJECT, ROOT
 from tests.awx.setting_up import EXAMPLE, SECRETS, Admin, Setup, modules_used
 
+# What is launched by schedules and workflows as well.
+REGULAR = ("KooPhone plan", "KooPhone apply", "KooPhone drift", "KooPhone plan, approval, apply")
 # What AWX itself knows of types of questions.
 TYPES = {"text": str, "multiplechoice": str}
 
@@ -32,7 +34,7 @@ def test_everything_is_made_in_an_order_in_which_what_is_referred_to_is_there(se
         "project",
         "inventory",
         "inventory_source",
-        *["job_template"] * 3,
+        *["job_template"] * 4,
         "workflow_job_template",
         *["schedule"] * 2,
     ]
@@ -147,11 +149,12 @@ def test_whatever_makes_the_plan_is_asked_by_the_workflow_for_both(setup: Setup)
     asked = {name: [question["variable"] for question in questions] for name, questions in setup.questions.items()}
     assert asked["KooPhone plan, approval, apply"] == asked["KooPhone apply"]
     assert set(asked["KooPhone plan"]) <= set(asked["KooPhone apply"])
-    assert set(asked) == {"KooPhone plan", "KooPhone apply", "KooPhone drift", "KooPhone plan, approval, apply"}
 
 
 def test_surveys_need_no_answer_and_ask_for_variables_that_there_are(setup: Setup) -> None:
-    for questions in setup.questions.values():
+    assert set(setup.questions) == {*REGULAR, "KooPhone forget"}
+    for name in REGULAR:
+        questions = setup.questions[name]
         assert len({question["variable"] for question in questions}) == len(questions)
         for question in questions:
             assert question["required"] is False
@@ -163,6 +166,11 @@ def test_surveys_need_no_answer_and_ask_for_variables_that_there_are(setup: Setu
             else:
                 assert (question["default"], question["min"]) == ("", 0)
             assert question["variable"] in {*PLAY_VARIABLES, "video_setting_hosts"}
+
+
+def test_nothing_is_forgotten_that_nobody_named(setup: Setup) -> None:
+    [question] = setup.questions["KooPhone forget"]
+    assert (question["variable"], question["required"], question["min"]) == ("video_setting_hosts", True, 1)
 
 
 def _documentation() -> dict[str, dict[str, Any]]:

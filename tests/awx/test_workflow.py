@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from tests.awx.running import PROJECT, Controller, Outcome, inventory_of
+from tests.awx.running import PROJECT, Controller, Job, Outcome, inventory_of
 from tests.awx.setting_up import Setup
 from tests.emulator.handle import Emulator
+from tests.support.postgres import PostgreSQL
 
 IDS = [f"kiosk-{number:03}" for number in range(200)]
 INVENTORY = inventory_of(IDS, {"kiosk": IDS})
-PLAN, APPLY, DRIFT, WORKFLOW = "KooPhone plan", "KooPhone apply", "KooPhone drift", "KooPhone plan, approval, apply"
+PLAN, APPLY, DRIFT, FORGET = "KooPhone plan", "KooPhone apply", "KooPhone drift", "KooPhone forget"
+WORKFLOW = "KooPhone plan, approval, apply"
 
 
 @dataclass
@@ -33,6 +36,11 @@ class Workflow:
     def launch(
         self, name: str, answers: Mapping[str, str] | None = None, published: Mapping[str, Any] | None = None
     ) -> Outcome:
+        return self.start(name, answers, published).wait()
+
+    def start(
+        self, name: str, answers: Mapping[str, str] | None = None, published: Mapping[str, Any] | None = None
+    ) -> Job:
         """Launch a template: for itself with answers to its survey, or as a node, after what nodes before published."""
         template = self.setup.arguments("job_template", name)
         extra_vars = {
@@ -44,7 +52,7 @@ class Workflow:
             **(answers or {}),
             **self._meta(name, None if published is None else WORKFLOW),
         }
-        return self.controller.run(template["playbook"], INVENTORY, **extra_vars)
+        return self.controller.start(template["playbook"], INVENTORY, **extra_vars)
 
     def _defaults(self, name: str) -> dict[str, str]:
         return {question["variable"]: question["default"] for question in self.setup.questions[name]}
@@ -123,6 +131,26 @@ def test_a_relaunch_after_a_failure_needs_no_new_approval(workflow: Workflow, em
     assert again.result["summary"]["changed"] == 1
 
 
+def test_a_relaunch_of_a_killed_job_sends_what_was_not_confirmed(
+    workflow: Workflow, emulator: Emulator, postgres: PostgreSQL
+) -> None:
+    database = postgres.create_database()
+    # The second request is carried out, and its answer never comes.
+    emulator.fault("late", seconds=0.1, then="hang", skip=1)
+    workflow.controller.environment |= {"KOOPHONE_CONCURRENCY": "1", "KOOPHONE_STATE_URL": postgres.url(database)}
+    confirmed = "SELECT count(*) FROM koophone_fleet.instances WHERE known = 1"
+    plan = workflow.launch(PLAN, published={})
+    job = workflow.start(APPLY, published=plan.artifacts)
+    while emulator.count() < 2 or postgres.sql(confirmed, database=database) != [(100,)]:
+        assert job.worker.poll() is None, job.wait().output
+        time.sleep(0.05)
+    job.kill()
+    again = workflow.launch(APPLY, published=plan.artifacts)
+    assert again.status == "successful", again.output
+    first, in_doubt, repeated = [set(request["instance_ids"]) for request in emulator.requests()]
+    assert in_doubt == repeated == set(IDS) - first
+
+
 def test_waves_come_from_the_survey(workflow: Workflow, emulator: Emulator) -> None:
     answers = {"video_setting_waves": "1%, 10%, 100%", "video_setting_max_failures": "1%"}
     plan = workflow.launch(PLAN, answers, published={})
@@ -146,3 +174,37 @@ def test_drift_fails_the_scheduled_job(workflow: Workflow, emulator: Emulator) -
     assert job.artifacts["video_setting_drift"]["differing"] == len(IDS)
     assert workflow.launch(DRIFT, {"video_setting_fail_on_drift": "false"}).status == "successful"
     assert emulator.count() == sent
+
+
+def test_instances_that_were_reset_are_forgotten_and_get_their_settings_again(
+    workflow: Workflow, emulator: Emulator
+) -> None:
+    first = workflow.launch(PLAN, published={})
+    assert workflow.launch(APPLY, published=first.artifacts).status == "successful"
+    sent = emulator.count()
+    emulator.reset_instances(IDS[:2])
+    forget = workflow.launch(FORGET, {"video_setting_hosts": ",".join(IDS[:2])})
+    assert forget.status == "successful", forget.output
+    assert emulator.count() == sent
+    plan = workflow.launch(PLAN, published={})
+    assert plan.artifacts["video_setting_plan"]["unknown"] == 2
+    # The approval of earlier is not one of this plan.
+    assert workflow.launch(APPLY, published=first.artifacts).status == "failed"
+    assert workflow.launch(APPLY, published=plan.artifacts).status == "successful"
+    assert emulator.requests()[-1]["instance_ids"] == IDS[:2]
+    assert emulator.count() == sent + 1
+
+
+def test_a_lost_database_means_that_everything_is_unknown_and_is_applied_again(
+    workflow: Workflow, emulator: Emulator, postgres: PostgreSQL
+) -> None:
+    plan = workflow.launch(PLAN, published={})
+    assert workflow.launch(APPLY, published=plan.artifacts).status == "successful"
+    before = {name: state["settings_digest"] for name, state in emulator.state().items()}
+    workflow.controller.environment["KOOPHONE_STATE_URL"] = postgres.url(postgres.create_database())
+    plan = workflow.launch(PLAN, published={})
+    assert plan.artifacts["video_setting_plan"]["unknown"] == len(IDS)
+    apply = workflow.launch(APPLY, published=plan.artifacts)
+    assert apply.status == "successful", apply.output
+    assert {name: state["settings_digest"] for name, state in emulator.state().items()} == before
+    assert emulator.count() == 4
