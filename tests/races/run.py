@@ -139,6 +139,8 @@ def carry_out(spec: RunSpec, log: Path) -> dict[str, Any]:
         transport = Transport(timeout=spec.timing.timeout, connections=spec.concurrency, verify=True)
         try:
             client = Client(spec.endpoint, transport, _Token(spec.token))
+            # As the module does it, before anything is claimed.
+            client.prepare()
             outcomes = _apply.apply(job, store, _Watched(client, transport, log, strikes)).outcomes
         finally:
             store.close()
