@@ -54,10 +54,13 @@ def record(
     ours = _lock_claimed(tx, service, claim.key, ids)
     now, wall = tx.lease_now(), tx.wall_now()
     params: dict[str, Any] = {"service": service, "run": run, "now": now, "wall": wall}
+    distinct = {part.settings.digest: part.settings for part in resolutions}
+    distinct.update((part.settings.digest, part.settings) for part in marks)
+    key_of = {digest: settings_key(tx, settings) for digest, settings in sorted(distinct.items())}
     for resolution in resolutions:
         params_of = {
             **params,
-            "settings": settings_key(tx, resolution.settings),
+            "settings": key_of[resolution.settings.digest],
             "request_id": resolution.request_id,
             "doubt_for": resolution.doubt_for,
         }
@@ -73,13 +76,15 @@ def record(
             _remember(tx, params_of, kept)
         if lost and resolution.outcome is not Outcome.NOT_PROCESSED:
             _disown(tx, params_of, lost)
+    to_mark: dict[str, list[str]] = {}
     for mark in marks:
-        kept, _lost = _split(mark.instance_ids, ours)
+        to_mark.setdefault(mark.settings.digest, []).extend(mark.instance_ids)
+    for digest, marked in sorted(to_mark.items()):
         tx.change(
             "UPDATE instances SET marked = :settings, changed_at = :now, changed_run = :run"
             " WHERE service = :service AND instance_id {ids}",
-            {**params, "settings": settings_key(tx, mark.settings)},
-            ids=kept,
+            {**params, "settings": key_of[digest]},
+            ids=_split(marked, ours)[0],
         )
     return set(ids) - ours
 

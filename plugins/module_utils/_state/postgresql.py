@@ -220,7 +220,7 @@ class _PostgresqlTransaction(Transaction):
             "INSERT INTO instances (service, instance_id) SELECT :service, wanted.id"
             " FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS wanted (id, place) ORDER BY wanted.place"
             " ON CONFLICT DO NOTHING",
-            {"service": service, "ids": list(instance_ids)},
+            {"service": service, "ids": _array(instance_ids)},
             None,
         )
 
@@ -232,7 +232,7 @@ class _PostgresqlTransaction(Transaction):
 
     def _execute(self, sql: str, params: Params | None, ids: Collection[str] | None) -> psycopg.Cursor[tuple[Any, ...]]:
         if ids is not None:
-            params = {**(params or {}), "ids": list(ids)}
+            params = {**(params or {}), "ids": _array(ids)}
         # The SQL is all our own; what comes from outside is always a parameter.
         return self._connection.execute(_translated(sql), params or None)
 
@@ -240,6 +240,16 @@ class _PostgresqlTransaction(Transaction):
 @functools.lru_cache(maxsize=256)
 def _translated(sql: str) -> str:
     return _NAMED.sub(r"%(\1)s", sql.replace("{ids}", "= ANY(CAST(:ids AS text[]))"))
+
+
+def _array(texts: Collection[str]) -> str:
+    """An array as PostgreSQL reads it. psycopg makes the same of a list, in ten times the time."""
+    if not texts:
+        return "{}"
+    inside = '","'.join(texts)
+    if "\\" in inside or inside.count('"') != 2 * (len(texts) - 1):
+        inside = '","'.join(text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return '{"' + inside + '"}'
 
 
 def _version(tx: Transaction) -> int | None:
