@@ -45,7 +45,12 @@ class Backlog:
     @property
     def wants_marks(self) -> bool:
         """Whether more should be marked, lest the network has to wait for the state store."""
-        return bool(self._unmarked) and len(self._marked) < self._concurrency
+        return bool(self._unmarked) and self._ahead < self._concurrency
+
+    @property
+    def _ahead(self) -> int:
+        """How many are marked and not sent; of those in flight, some may wait for a thread."""
+        return len(self._marked) + max(0, len(self._in_flight) - self._concurrency)
 
     def __bool__(self) -> bool:
         return bool(self._unmarked) or self.under_way
@@ -56,7 +61,7 @@ class Backlog:
 
     def take_to_mark(self) -> list[Work]:
         """What is to be marked next: at most twice `concurrency` batches are marked ahead."""
-        room = 2 * self._concurrency - len(self._marked)
+        room = max(0, 2 * self._concurrency - self._ahead)
         return [self._unmarked.popleft() for _number in range(min(room, len(self._unmarked)))]
 
     def marked(self, works: Iterable[Work]) -> None:

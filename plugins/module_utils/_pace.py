@@ -67,6 +67,12 @@ class Pace:
         return 1 if self._unreachable else self._in_flight_limit
 
     @property
+    def steady(self) -> bool:
+        """Whether nothing but the answers holds requests back."""
+        throttled = self._throttled_at is not None or self._in_flight_limit < self._concurrency
+        return self._rate is None and not self._unreachable and not throttled
+
+    @property
     def unreachable(self) -> int:
         """How many times in a row the server could not be reached."""
         return self._unreachable

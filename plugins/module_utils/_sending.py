@@ -17,6 +17,7 @@ One thread decides and writes to the state store; others only try requests. What
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -44,6 +45,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils._workers import Wor
 # `claim_timeout` exceeds `timeout` + `settle`, so that a run with other settings outwaits one that was killed.
 LEASE = 8.0
 _HEARTBEAT = LEASE / 4
+# How long a confirmation may wait to be written together with others, in seconds: what is killed meanwhile is unknown.
+_GATHERING = 0.1
 # How quickly a signal is noticed, in seconds.
 _ATTENTION = 0.2
 # How long a run that was told to stop waits for what is in flight, in seconds.
@@ -65,6 +68,9 @@ class Sending:
         self._outcomes = outcomes
         self._backlog = Backlog((Work(batch, options.retries) for batch in batches), options.concurrency)
         self._resolved: list[Resolution] = []
+        self._resolved_at = 0.0
+        #: Set by a thread whose try failed, so that none begins what it has not been decided to send all the same.
+        self._holding = False
         #: Request ids by the first instance of what was confirmed: those may come to represent a region.
         self._confirmed_by: dict[str, str] = {}
         self._pace = Pace(options.concurrency, options.rate_limit)
@@ -119,7 +125,10 @@ class Sending:
             self._broken = True
 
     def _submit(self, workers: Workers[Work, Tried]) -> None:
-        while not self._over and len(self._backlog.in_flight) < self._pace.in_flight_limit:
+        if self._holding:
+            self._take_back(workers)
+            self._holding = False
+        while not self._over and len(self._backlog.in_flight) < self._most_submitted:
             now = _clock.now()
             if now < self._pace.ready_at() or now >= self._claim.ends_at:
                 return
@@ -130,6 +139,19 @@ class Sending:
             workers.submit(work)
 
     @property
+    def _most_submitted(self) -> int:
+        """As many as may be in flight; and while all goes well as many more, so that no thread waits for a write."""
+        limit = self._pace.in_flight_limit
+        return 2 * limit if self._pace.steady and not self._backlog.waits_for_later else limit
+
+    def _take_back(self, workers: Workers[Work, Tried]) -> None:
+        """What no thread has begun is to be decided on again."""
+        waiting = workers.take_back()
+        for work in waiting:
+            self._backlog.landed(work)
+        self._backlog.send_again(waiting)
+
+    @property
     def _holds_back(self) -> bool:
         """Whether nothing new is begun for now, lest a server that is down makes everything unknown."""
         return self._backlog.waits_for_later and self._reactions.in_trouble
@@ -137,7 +159,7 @@ class Sending:
     def _write(self) -> None:
         """One durable write for all that ended meanwhile and all that is to be sent next."""
         marks = self._backlog.take_to_mark() if self._backlog.wants_marks and not self._over else []
-        if not marks and not self._resolved:
+        if not marks and (not self._resolved or self._gathers):
             return
         lost = self._store.record(
             self._claim, self._resolved, [Mark(work.instance_ids, work.batch.settings) for work in marks]
@@ -155,13 +177,20 @@ class Sending:
             marks = [work.part([i for i in work.instance_ids if i not in lost]) for work in marks]
         self._backlog.marked(work for work in marks if work.instance_ids)
 
+    @property
+    def _gathers(self) -> bool:
+        """Whether what is resolved may wait for more, or for marks, to be written with."""
+        return bool(self._backlog.in_flight) and not self._over and _clock.now() < self._resolved_at + _GATHERING
+
     def _idle_seconds(self) -> float:
         """How long there is nothing to do but to wait for an answer."""
-        if self._resolved or self._backlog.wants_marks or not self._backlog.under_way:
+        if self._backlog.wants_marks or not self._backlog.under_way or self._holding:
             return 0.0
         now = _clock.now()
         until = min(now + _ATTENTION, self._renewed_at + _HEARTBEAT)
-        if len(self._backlog.in_flight) < self._pace.in_flight_limit:
+        if self._resolved:
+            until = min(until, self._resolved_at + _GATHERING if self._gathers else now)
+        if len(self._backlog.in_flight) < self._most_submitted:
             sendable_at = self._backlog.sendable_at(nothing_new=self._holds_back)
             until = min(until, max(sendable_at, self._pace.ready_at()))
         return max(0.0, until - now)
@@ -170,6 +199,8 @@ class Sending:
 
     def _take_in(self, work: Work, tried: Tried) -> None:
         self._backlog.landed(work)
+        if not self._resolved:
+            self._resolved_at = _clock.now()
         if tried.request_id is not None:
             self._outcomes.requests += 1
             self._reactions.to_success(_clock.now())
@@ -239,6 +270,7 @@ class Sending:
 
     def _wind_up(self, workers: Workers[Work, Tried]) -> None:
         """Take in what is in flight, take back what was marked and not sent, and write both down."""
+        self._take_back(workers)
         started = _clock.now()
         while self._backlog.in_flight:
             patience = _FAREWELL if self._options.stopped() else self._options.timeout + _FAREWELL
@@ -254,6 +286,7 @@ class Sending:
         begun, unmarked = self._forget_work()
         for work in begun:
             self._resolved.extend(self._unconfirmed(work, now))
+        self._resolved_at = -math.inf
         self._write()
         left_over = [*begun, *unmarked]
         if self._options.stopped():
@@ -304,6 +337,14 @@ class Sending:
     # --- the threads that try ----------------------------------------------------------------------------------------
 
     def _try(self, work: Work) -> Tried:
+        if self._holding or self._over:
+            return Tried(_clock.now())
+        tried = self._tried(work)
+        if tried.request_id is None:
+            self._holding = True
+        return tried
+
+    def _tried(self, work: Work) -> Tried:
         try:
             self._options.prepare()
         except CredentialsError as error:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -31,6 +32,14 @@ class Workers(Generic[Task, Value]):
 
     def submit(self, task: Task) -> None:
         self._tasks.put(task)
+
+    def take_back(self) -> list[Task]:
+        """The tasks that no thread has begun; none will."""
+        tasks: list[Task] = []
+        with contextlib.suppress(queue.Empty):
+            while (task := self._tasks.get_nowait()) is not None:
+                tasks.append(task)
+        return tasks
 
     def done(self, seconds: float) -> list[tuple[Task, Value]]:
         """What is done by now; waits for the first up to that many seconds. Raises what a task raised."""
