@@ -110,8 +110,8 @@ def test_all_is_sent_in_few_writes_and_nothing_unmarked_or_too_far_ahead() -> No
 
 def test_what_waits_for_a_thread_is_held_back_when_a_request_is_throttled() -> None:
     service = Service(latency=0.02)
-    service.throttles = [1]
-    assert len(service.send(40).changed) == 40
+    service.throttles = [30]
+    assert len(service.send(50).changed) == 50
     late = [at for at in service.begun if service.throttled_at + 0.01 < at < service.throttled_at + 0.28]
     assert late == []
 
