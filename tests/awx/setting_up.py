@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,20 +93,25 @@ class Admin:
             (modules / f"{name}.py").write_text(_STAND_IN.replace("NAME", name), encoding="utf-8")
 
     def run(self, *arguments: str, **variables: str) -> Setup:
+        """Run the playbook; `variables` are added to the environment."""
+        return self._run(["ansible-playbook", "koophone.fleet.awx_setup", *arguments], variables)
+
+    def shell(self, text: str) -> Setup:
+        """Run commands of a shell."""
+        return self._run(["bash", "-euc", text], {})
+
+    def _run(self, command: list[str], variables: Mapping[str, str]) -> Setup:
         before = self._calls()
         own = os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(ROOT / ".tree"))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "KOOPHONE_"))}
+        foreign = ("ANSIBLE_", "CONTROLLER_", "KOOPHONE_", "TOWER_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         process = subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                *("-i", "localhost,"),
-                "koophone.fleet.awx_setup",
-                *arguments,
-            ],
+            command,
             cwd=self.folder,
             env={
                 **kept,
                 "HOME": str(self.folder),
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "ANSIBLE_COLLECTIONS_PATH": f"{self.folder / 'collections'}{os.pathsep}{own}",
                 "ANSIBLE_NOCOLOR": "1",
                 "AWX_STAND_IN_FILE": str(self.record),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.awx.running import Controller, inventory_of, sliced
 from tests.emulator.handle import Emulator
 
@@ -82,11 +84,25 @@ def test_survey_answers_are_strings_and_unanswered_ones_empty(controller: Contro
     assert emulator.count() == 6
 
 
-def test_three_thousand_hosts_make_at_most_twenty_events(controller: Controller, emulator: Emulator) -> None:
-    job = controller.run("apply.yml", inventory_of(f"kiosk-{number:04}" for number in range(3000)))
+@pytest.mark.parametrize("playbook", ["plan.yml", "apply.yml", "drift.yml"])
+def test_three_thousand_hosts_make_at_most_twenty_events(
+    controller: Controller, emulator: Emulator, playbook: str
+) -> None:
+    job = controller.run(playbook, inventory_of(f"kiosk-{number:04}" for number in range(3000)))
     assert job.status == "successful", job.output
-    assert emulator.count() == 30
+    assert emulator.count() == (30 if playbook == "apply.yml" else 0)
     assert len(job.events) <= 20, [event["event"] for event in job.events]
+
+
+def test_waves_make_no_events_for_each_host_either(controller: Controller, emulator: Emulator) -> None:
+    counts = []
+    for hosts in (20, 600):
+        inventory = inventory_of(f"{hosts}-{number:04}" for number in range(hosts))
+        job = controller.run("apply.yml", inventory, video_setting_waves="10%, 50%, 100%")
+        assert job.status == "successful", job.output
+        assert len(job.results) == 3
+        counts.append(len(job.events))
+    assert counts[0] == counts[1]
 
 
 def test_events_of_twenty_thousand_instances_are_small_and_whole(controller: Controller, emulator: Emulator) -> None:

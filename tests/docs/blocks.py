@@ -29,7 +29,7 @@ class Block:
     file: it is written into the reader's folder. run: a shell runs it there, or in the folder that the name has after
     "in". play: a playbook. vars: variables beside the inventory. sql: statements for a database. inventory: a source
     for the inventory plugin, which is recognised without a marker. repository: commands in a clone of examples/gitops,
-    which tests/gitops runs.
+    which tests/gitops runs. awx: what tests/awx runs.
     """
 
     document: Path
