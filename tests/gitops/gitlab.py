@@ -56,6 +56,7 @@ class GitLab:
         predefined = {
             "CI_PIPELINE_SOURCE": "merge_request_event",
             "CI_MERGE_REQUEST_IID": str(request.number),
+            "CI_MERGE_REQUEST_PROJECT_ID": PROJECT,
             "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99" if fork else PROJECT,
             "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
         }

@@ -19,7 +19,7 @@ import yaml
 from tests.docs.blocks import of_kind
 from tests.emulator.handle import Emulator
 from tests.gitops.conftest import PLANNER, Stores
-from tests.gitops.forge import Forge
+from tests.gitops.forge import PROJECT, REPOSITORY, Forge
 from tests.gitops.github import GitHub, triggers
 from tests.gitops.gitlab import jobs_of
 from tests.gitops.team import EXAMPLE, INSTALL, ROOT, VAULT_PASSWORDS, Machine, Team
@@ -144,6 +144,39 @@ def test_the_name_of_a_group_does_not_get_out_of_the_block(machine: Machine, che
     text = render(machine, checkout, diff)
     assert text.count("`````") == 2
     assert text.index("`````diff") < text.index("@everybody") < text.rindex("`````")
+
+
+@pytest.mark.parametrize("on", ["github", "gitlab"])
+def test_the_comment_is_replaced_where_it_is_ones_own_and_nobody_elses_is(
+    machine: Machine, checkout: Path, forge: Forge, on: str
+) -> None:
+    render(machine, checkout, [])
+    request = forge.open("0" * 40)
+    marker = "<!-- video settings: staging -->"
+    # More than fit on a page.
+    for number in range(150):
+        author = {"user": {"login": "stranger"}, "author": {"id": 7}}
+        request.comments.append({"id": 9000 + number, "body": f"{marker}\nApproved!", **author})
+    common = {"GITHUB_API_URL": forge.url, "CI_API_V4_URL": forge.url}
+    if on == "github":
+        token = forge.token({"pull-requests": "write"})
+        variables = {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_TOKEN": token, "PULL_REQUEST": "1"}
+    else:
+        token = forge.token({"api": "write"})
+        variables = {"CI_PROJECT_ID": PROJECT, "FORGE_TOKEN": token, "CI_MERGE_REQUEST_IID": "1", "GITLAB_CI": "true"}
+    for _again in range(2):
+        status, output = machine.run("python ci/forge.py comment staging", checkout, {**common, **variables})
+        assert status == 0, output
+    assert len(request.comments) == 151
+    assert {comment["body"] for comment in request.comments[:150]} == {f"{marker}\nApproved!"}
+    assert "Nothing would change" in request.comments[150]["body"]
+    # What goes wrong is told in one line, without the token.
+    forge.tokens.clear()
+    status, output = machine.run("python ci/forge.py comment staging", checkout, {**common, **variables})
+    assert status == 1
+    assert "HTTP 401; has the token of this job the right?" in output
+    assert token not in output
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("digest", ["", "latest", "d" * 63, "d" * 64 + " -e video_setting_force=true"])
