@@ -34,12 +34,12 @@ class Project:
         self._fleet = fleet
         self._source = source
         folder.mkdir(parents=True)
-        role = source.startswith("role")
+        self._role = source.startswith("role")
         play: dict[str, Any] = {**_LOCAL, "vars_files": ["{{ fleet }}.json"]}
-        if source == "role, hosts":
+        if self._role:
             play = {"hosts": "all", "gather_facts": False}
-        ours = {"roles": ["koophone.fleet.video_setting"]} if role else {"tasks": [_MODULE]}
-        self._write("apply.yml", [{**play, **ours}])
+        else:
+            self._write("apply.yml", [{**play, "tasks": [_MODULE]}])
         self._write("empty.yml", [{**play, "tasks": [self._empty_task()]}])
         for changed in (False, True):
             self._write_variables(changed=changed)
@@ -47,15 +47,17 @@ class Project:
     def arguments(self, playbook: str, *, changed: bool) -> list[str]:
         """The arguments of ansible-playbook."""
         fleet = "changed" if changed else "first"
-        inventory = fleet if self._source == "role, hosts" else "localhost,"
-        return ["-i", inventory, "-e", f"fleet={fleet}", f"{playbook}.yml"]
+        play = "koophone.fleet.apply" if self._role and playbook == "apply" else f"{playbook}.yml"
+        if self._source == "role, hosts":
+            return ["-i", fleet, play]
+        return ["-i", "localhost,", "-e", f"@{fleet}.json" if self._role else f"fleet={fleet}", play]
 
     def _empty_task(self) -> Mapping[str, Any]:
         if self._source == "role, hosts":
             task = {"empty": {"instance_groups": _OF_HOSTS}}
             return {**task, "run_once": True, "delegate_to": "localhost", "connection": "local"}
         if self._source == "role, list":
-            return {"empty": {"instance_groups": "{{ video_setting_instance_groups }}"}}
+            return {"empty": {"instance_groups": "{{ video_setting_instance_groups }}"}, "connection": "local"}
         return _EMPTY
 
     def _write_variables(self, *, changed: bool) -> None:
