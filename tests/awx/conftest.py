@@ -32,6 +32,7 @@ def emulator(server: Emulator) -> Emulator:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgreSQL]:
+    pytest.importorskip("ansible_runner")
     with PostgreSQL() as server:
         yield server
 
@@ -39,7 +40,6 @@ def postgres() -> Iterator[PostgreSQL]:
 @pytest.fixture
 def controller(emulator: Emulator, postgres: PostgreSQL, tmp_path: Path) -> Controller:
     """AWX with a state store of its own."""
-    pytest.importorskip("ansible_runner")
     environment = {
         "KOOPHONE_ENDPOINT": emulator.url,
         "KOOPHONE_AUTH_TOKEN": emulator.token,
