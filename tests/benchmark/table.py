@@ -48,6 +48,8 @@ def _figures(results: Results) -> str:
 
 
 def _runs(results: Results) -> str:
+    if not results.rows:
+        return ""
     header = ("instances", "groups from", "store", "run", "requests", "seconds", "empty", "ideal", "ratio", "MiB")
     return _table(
         header,
@@ -75,7 +77,7 @@ def _uri(results: Results) -> str:
             of_size = {row.batch: row for row in results.uri if row.size == size}
             for act in ("first apply", "nothing changed"):
                 ours = results.row(size, "list", "sqlite", act)
-                if ours is None:
+                if ours is None or BATCH not in of_size:
                     continue
                 cells = [f"{size:,}", act, f"{ours.seconds:.1f}"]
                 for batch in (BATCH, 1):
