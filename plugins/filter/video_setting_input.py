@@ -57,6 +57,14 @@ options:
     description: The number of slices that a job of AWX is cut into, if it is.
     type: raw
     default: 0
+  workflow:
+    description: The name of the workflow job of AWX that this job is of, if it is of one.
+    type: str
+    default: ''
+  template:
+    description: The name of the job's template, if it is a job of AWX. A workflow of that name is a sliced job.
+    type: str
+    default: ''
   purpose:
     description: What the play is for.
     type: str
@@ -139,7 +147,7 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from ansible_collections.koophone.fleet.plugins.plugin_utils._course import APPLY, Play
+from ansible_collections.koophone.fleet.plugins.plugin_utils._course import APPLY, Play, is_sliced
 from ansible_collections.koophone.fleet.plugins.plugin_utils._input import read_input
 from ansible_collections.koophone.fleet.plugins.plugin_utils._values import is_unset, plain, to_count
 
@@ -172,6 +180,8 @@ def video_setting_input(
     network_presets: Mapping[str, str],
     limit: Any = "",
     slices: Any = 0,
+    workflow: Any = "",
+    template: Any = "",
     purpose: str = APPLY,
     check_mode: bool = False,
 ) -> Any:
@@ -182,7 +192,7 @@ def video_setting_input(
         inventory_groups=plain(groups),
         folder=Path.cwd(),
         limit="" if is_unset(plain(limit)) else str(limit),
-        slices=to_count(plain(slices)),
+        sliced=is_sliced(to_count(plain(slices)), str(plain(workflow) or ""), str(plain(template) or "")),
         purpose=plain(purpose),
         check_mode=bool(check_mode),
     )
@@ -190,7 +200,10 @@ def video_setting_input(
         result = read_input(hostvars, play, plain(names), context.resolve_or_missing, presets, network_presets)
     except Exception as error:
         # Its task hides its output, for it carries credentials. A defect must not be hidden with it.
-        result = {"mistakes": [f"internal error, please report it: {type(error).__name__}: {error}"]}
+        result = {
+            "mistakes": [f"internal error, please report it: {type(error).__name__}: {error}"],
+            "waves": [],
+        }
     return _unsafe(result)
 
 

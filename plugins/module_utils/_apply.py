@@ -149,16 +149,18 @@ class _Claiming:
 
         def choose(reading: Reading) -> Choice:
             plan = make_plan(job.service, desired, reading.memory, job.options)
+            moved.clear()
             if job.guard.approved_plan is not None:
-                moved.clear()
                 others = reading.changed_by_others(job.guard.approved_plan, applied.plan.desired_digest)
-                moved.update(others.intersection(plan.changes))
-                plan = plan.only(set(plan.changes) - moved)
-            plans.append(plan)
-            return self._choice(plan)
+                moved.update((others or set()).intersection(plan.changes))
+            plans.append(plan.only(set(plan.changes) - moved))
+            # What another run is just bringing about may turn out to be what is desired: that is waited for.
+            unsettled = {instance_id for instance_id in moved if plan.memory.of(instance_id).digest is None}
+            return self._choice(plan.only(set(plan.changes) - (moved - unsettled)))
 
         result = self._claim(desired, choose)
-        applied.outcomes.fail(moved, Failure("another run has changed it since the plan was approved"))
+        refused = moved.difference(result.held)
+        applied.outcomes.fail(refused, Failure("another run has changed it since the plan was approved"))
         return plans[-1], result
 
     def _choice(self, plan: Plan) -> Choice:

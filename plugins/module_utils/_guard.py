@@ -36,7 +36,7 @@ class Guard:
             return
         self._check_max_changed(plan)
         approved = self.approved_plan
-        if approved and approved != plan.digest and not reading.continues(approved, plan.desired_digest):
+        if approved and approved != plan.digest and not _continues(plan, approved, reading):
             raise RefusedError(
                 f"approved_plan is {approved}, but the plan is now {plan.digest}: {_moved(plan, approved, reading)}."
                 f" {len(plan.changes)} instances are to be changed, {plan.unknown} of them unknown. Nothing was sent;"
@@ -58,6 +58,12 @@ class Guard:
         if plan.unknown == changes == named:
             message += "; a fleet that was never applied needs max_changed: 100%"
         raise RefusedError(message)
+
+
+def _continues(plan: Plan, approved: str, reading: Reading) -> bool:
+    """Whether this is the rest of a run that had the approved plan, and nobody else changed what is left of it."""
+    others = reading.changed_by_others(approved, plan.desired_digest)
+    return others is not None and others.isdisjoint(plan.changes)
 
 
 def _moved(plan: Plan, approved: str, reading: Reading) -> str:

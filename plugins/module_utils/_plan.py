@@ -120,7 +120,7 @@ class Plan:
 
     def only(self, instance_ids: Collection[str]) -> Plan:
         """The same plan for some of its changes."""
-        return replace(self, last_applied={i: self.last_applied[i] for i in self.changes if i in instance_ids})
+        return self._with({i: self.last_applied[i] for i in self.changes if i in instance_ids}, self.deferred)
 
     def up_to(self, number: int) -> Plan:
         """The same plan for its first instances; the changes of the others are deferred.
@@ -132,7 +132,15 @@ class Plan:
             return self
         first = set(heapq.nsmallest(number, self.desired, key=_lot))
         deferred = {i: digest for i, digest in self.last_applied.items() if i not in first}
-        return replace(self.only(first), deferred=deferred)
+        return self._with({i: self.last_applied[i] for i in self.changes if i in first}, deferred)
+
+    def _with(self, last_applied: Mapping[str, str | None], deferred: Mapping[str, str | None]) -> Plan:
+        """The plan with other changes; what they don't touch, and takes long to be worked out, is taken over."""
+        plan = replace(self, last_applied=last_applied, deferred=deferred)
+        for name in ("_sorted", "digest", "desired_digest"):
+            if name in self.__dict__:
+                plan.__dict__[name] = self.__dict__[name]
+        return plan
 
     def batches(self, batch_size: int) -> list[Batch]:
         """The least number of requests: Σ over (region, distinct desired settings) of ⌈instances ÷ batch_size⌉."""

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups im
     parse_instance_groups,
 )
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age, parse_portion
+from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 from ansible_collections.koophone.fleet.plugins.module_utils._module import (
     StopSignal,
     invocation_of,
@@ -99,6 +101,9 @@ def _parse(module: AnsibleModule, stopped: StopSignal) -> _Input:
     up_to = parse_portion(params["up_to"], "up_to", mistakes) if params["up_to"] else None
     if up_to is not None and params["force"]:
         mistakes.append("up_to: it cannot be combined with force, which would send to the first instances every time")
+    approved_plan = (params["approved_plan"] or "").strip()
+    if approved_plan and not re.fullmatch("[0-9a-f]{64}", approved_plan):
+        mistakes.append(f"approved_plan: {shown(approved_plan)} is not the digest of a plan, 64 hexadecimal digits")
     if params["fleet_size"] is not None and params["fleet_size"] < 1:
         mistakes.append(f"fleet_size: {params['fleet_size']} is not 1 or more")
     report_input(module, mistakes, warnings, instance_groups="(not shown)")
@@ -108,7 +113,7 @@ def _parse(module: AnsibleModule, stopped: StopSignal) -> _Input:
         service=state.service,
         desired=desired,
         options=Options(params["force"], max_age, params["max_age"] or ""),
-        guard=Guard(max_changed, params["approved_plan"] or None, params["fleet_size"]),
+        guard=Guard(max_changed, approved_plan or None, params["fleet_size"]),
         batch_size=params["batch_size"],
         claim_timeout=state.claim_timeout,
         history_age=state.history_age,

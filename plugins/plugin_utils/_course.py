@@ -37,18 +37,26 @@ class Play:
     # The folder in which Ansible was started.
     folder: Path
     limit: str = ""
-    slices: int = 0
+    sliced: bool = False
     purpose: str = APPLY
     check_mode: bool = False
 
     @property
     def part(self) -> str:
         """Which part of what is to be done this is, in words; '' where it is all of it."""
-        if self.slices > 1:
-            return f"one of {self.slices} slices of a job"
+        if self.sliced:
+            return "a slice of a job"
         if len(self.batch) < len(self.hosts):
             return f"a batch of {counted(len(self.batch), 'host')} (serial)"
         return ""
+
+
+def is_sliced(slices: int, workflow: str, template: str) -> bool:
+    """Whether a job of AWX is one of several slices.
+
+    Not every AWX tells their number; but the workflow that it makes of a sliced job is named like the job's template.
+    """
+    return slices > 1 or bool(workflow and workflow == template)
 
 
 def parse_course(
@@ -59,6 +67,10 @@ def parse_course(
     mistakes: list[str],
 ) -> dict[str, Any]:
     """How the play goes about it; the module's `options` are made to fit."""
+    if play.purpose == DRIFT:
+        # What differs is reported, however much it is, and nothing else is.
+        for option in ("max_changed", "force"):
+            options.pop(option, None)
     waves = parse_waves(values.get(_WAVES), _WAVES, mistakes)
     max_failures = parse_max_failures(values.get(_MAX_FAILURES), _MAX_FAILURES, mistakes)
     fail_on_drift = to_boolean(values.get(_FAIL_ON_DRIFT), _FAIL_ON_DRIFT, mistakes)
@@ -73,20 +85,19 @@ def parse_course(
     else:
         # What is looked at needs no approval, and may be what is to be approved next.
         options.pop("approved_plan", None)
-    if play.purpose == DRIFT:
-        options.pop("max_changed", None)
-        waves = []
     # A slice of AWX has no more inventory than its own hosts.
     if str(options.get("max_changed", "")).strip().endswith("%"):
         options["fleet_size"] = max(1, size_of_fleet())
-    if waves and (play.purpose != APPLY or play.check_mode):
+    if waves and play.check_mode and play.purpose == APPLY:
         # What all waves together would do.
         options["up_to"] = waves[-1]
+    if play.check_mode or play.purpose != APPLY:
+        # A plan shows all that it is the approval of.
         waves = []
     return {
         "purpose": play.purpose,
         "part": play.part,
-        "waves": [] if mistakes else waves,
+        "waves": waves,
         "max_failures": max_failures,
         "fail_on_drift": fail_on_drift,
     }

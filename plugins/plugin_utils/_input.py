@@ -85,7 +85,7 @@ def read_input(
     allow_empty = to_boolean(values.get(_ALLOW_EMPTY), _ALLOW_EMPTY, mistakes)
     may_be_empty = allow_empty or (not groups and _others_have_instances(hostvars, play, values))
     options = parse_options(values, play.folder, mistakes)
-    course = parse_course(play, values, options, lambda: _size_of_fleet(hostvars, play), mistakes)
+    course = parse_course(play, values, options, lambda: _size_of_fleet(hosts, hostvars, play), mistakes)
     if not mistakes and not may_be_empty and not any(map(_has_members, groups)):
         mistakes.append(no_instance(len(play.batch)))
     return {
@@ -97,6 +97,7 @@ def read_input(
         "hosts_without_id": 0 if len(play.batch) == 1 and list_groups else without_id,
         "may_be_empty": may_be_empty,
         **course,
+        "waves": [] if mistakes else course["waves"],
     }
 
 
@@ -150,10 +151,9 @@ def _check_unlimited(play: Play, mistakes: list[str]) -> None:
             f"{_GROUPS}: the run is limited to {play.limit!r}, but a list names no hosts to which a limit could apply; "
             f"{instead}"
         )
-    if play.slices > 1:
+    if play.sliced:
         mistakes.append(
-            f"{_GROUPS}: the job is cut into {play.slices} slices, but a list names no hosts that could be shared out; "
-            f"{instead}"
+            f"{_GROUPS}: the job is cut into slices, but a list names no hosts that could be shared out; {instead}"
         )
 
 
@@ -171,10 +171,12 @@ def _others_have_instances(hostvars: Any, play: Play, values: Mapping[str, Any])
     )
 
 
-def _size_of_fleet(hostvars: Any, play: Play) -> int:
-    """How many hosts of the inventory are instances, whatever the play is limited to."""
-    hosts = HostVariables(hostvars, play.inventory_groups.get("all", ()))
-    return sum(hosts.has(host, "koophone_instance_id") for host in hosts.hosts)
+def _size_of_fleet(hosts: HostVariables, hostvars: Any, play: Play) -> int:
+    """How many instances the hosts of the inventory are, whatever the play is limited to."""
+    batch = set(hosts.hosts)
+    others = HostVariables(hostvars, (host for host in play.inventory_groups.get("all", ()) if host not in batch))
+    # As they are written: to evaluate templates would take long, for a number that need not be exact.
+    return len({str(raw) for some in (hosts, others) for raw in some.raw("koophone_instance_id")})
 
 
 def _has_members(group: Mapping[str, Any]) -> bool:

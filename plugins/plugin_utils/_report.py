@@ -43,7 +43,8 @@ def report(result: Mapping[str, Any], given: Mapping[str, Any], diff_mode: bool)
         if not (diff_mode and result.get("changed")):
             lines += _difference_lines(result.get("diff"))
         lines.append(failure)
-    drifted = bool(summary and summary["changed"]) and bool(given.get("fail_on_drift"))
+    on_demand = given.get("purpose") == DRIFT and given.get("fail_on_drift")
+    drifted = bool(on_demand and summary and summary["changed"])
     stats = {} if failure or given.get("part") else _stats(result, given.get("purpose"))
     return {"lines": lines, "failed": bool(failure), "drifted": drifted, "stats": stats}
 
@@ -129,6 +130,7 @@ def _difference_lines(diff: Any) -> list[str]:
     lines: list[str] = []
     entries: Sequence[Mapping[str, str]] = [diff] if isinstance(diff, Mapping) else diff or []
     for entry in entries:
+        lines += entry.get("prepared", "").splitlines()
         changed = unified_diff(
             entry.get("before", "").splitlines(),
             entry.get("after", "").splitlines(),

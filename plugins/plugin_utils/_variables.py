@@ -44,9 +44,9 @@ class HostVariables:
         """The names of all variables that any host has."""
         return {name for variables in self._raw.values() for name in variables}
 
-    def has(self, host: str, name: str) -> bool:
-        """Whether a host has a variable, whatever its value turns out to be."""
-        return not is_unset(self._raw[host].get(name))
+    def raw(self, name: str) -> list[Any]:
+        """What the hosts that have a variable have, before any template is evaluated."""
+        return [variables[name] for variables in self._raw.values() if not is_unset(variables.get(name))]
 
     def value(self, host: str, name: str) -> Any:
         """A host's variable, in Python's own types; None when the host hasn't got it."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -26,17 +27,25 @@ def parse_waves(value: Any, place: str, mistakes: list[str]) -> list[str]:
         return []
     if isinstance(value, str) and not value.lstrip().startswith("["):
         value = value.split(",")
+    elif isinstance(value, int):
+        value = [value]
     waves: list[Portion] = []
     for number, given in enumerate(to_list(value, "waves", place, mistakes)):
+        if is_unset(given):
+            mistakes.append(f"{place}[{number}]: is empty")
         wave = _portion(given, f"{place}[{number}]", mistakes)
         if wave is not None:
-            if not (wave.number or wave.percent):
+            if wave.number or wave.percent:
+                waves.append(wave)
+            else:
                 mistakes.append(f"{place}[{number}]: {wave.text} is no instance at all")
-            waves.append(wave)
     for before, after in pairwise(waves):
-        shares = before.percent is not None and after.percent is not None and before.percent >= after.percent
-        numbers = before.number is not None and after.number is not None and before.number >= after.number
-        if shares or numbers:
+        if (before.percent is None) != (after.percent is None):
+            if after.percent != 100:
+                mistakes.append(
+                    f"{place}: {before.text} and {after.text} cannot be compared; give numbers or shares, up to 100%"
+                )
+        elif (before.percent or before.number or 0) >= (after.percent or after.number or 0):
             mistakes.append(f"{place}: {after.text} comes after {before.text}; each wave has to reach further")
     return [wave.text for wave in waves]
 
@@ -62,15 +71,20 @@ def after_wave(
     `waves` has a line for each, and `ended` says why no other is to follow; it is empty while one is.
     """
     summary = result.get("summary")
+    if summary is None and done is not None:
+        # What the waves before did is no less done.
+        why = f"wave {wave} did not begin: {result.get('msg') or 'the module returned no summary'}"
+        return {**done, "failed": True, "msg": why, "waves": [*done["waves"], why], "ended": why}
     if summary is None:
-        return {**(done or {}), **result, "waves": (done or {}).get("waves", []), "ended": "the wave did not begin"}
+        return {**result, "waves": [], "ended": "the first wave did not begin"}
     # In check mode nothing moves: each prediction includes those of the waves before.
     merged = dict(result) if done is None or result.get("check_mode") else _together(done, result)
     total = merged["summary"]
     right = total["instances"] - total["failed"] - total["not_attempted"]
+    changed, are = ("would change", "would be") if result.get("check_mode") else ("changed", "are")
     line = (
-        f"wave {wave}: {summary['changed']} changed, {summary['failed']} failed;"
-        f" {right} of {counted(total['instances'], 'instance')} are as desired"
+        f"wave {wave}: {summary['changed']} {changed}, {summary['failed']} failed;"
+        f" {right} of {counted(total['instances'], 'instance')} {are} as desired"
     )
     merged["ended"] = _end(wave, summary, result, max_failures)
     merged["waves"] = [*(done or {}).get("waves", []), line + (f"; {merged['ended']}" if merged["ended"] else "")]
@@ -96,8 +110,10 @@ def _together(done: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, A
     """Two results as one: changes add up; what failed or was left is as the later wave, which tried it all, has it."""
     before = {group["name"]: group for group in done["instance_groups"]}
     changed: Sequence[str] = [*done["changed_instances"], *result["changed_instances"]]
+    last = {"msg": f"In the last wave: {result['msg']}"} if result.get("msg") else {}
     return {
         **result,
+        **last,
         "changed": done["changed"] or result["changed"],
         # What was planned at first was the whole.
         "plan_digest": done["plan_digest"],
@@ -114,7 +130,8 @@ def _together(done: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, A
 
 
 def _counts(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    changed = before["changed"] + after["changed"]
+    # With max_age, what an early wave applied may be applied again by a late one.
+    changed = min(before["changed"] + after["changed"], after["instances"] - after["failed"] - after["not_attempted"])
     return {
         "instances": after["instances"],
         "changed": changed,
@@ -126,10 +143,12 @@ def _counts(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, in
 
 
 def _differences(entries: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    kept, size = [], 0
-    for entry in entries:
-        size += sum(map(len, entry.values()))
+    kept: list[Mapping[str, str]] = []
+    size = 0
+    for number, entry in enumerate(entries):
+        size += len(json.dumps(entry))
         if size > _DIFFERENCES_AT_MOST:
+            kept.append({"prepared": f"and {len(entries) - number} more differences\n"})
             break
         kept.append(entry)
     return kept

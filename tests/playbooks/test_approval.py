@@ -69,6 +69,50 @@ def test_plan_moved_state_refused_apply_new_plan_apply(ansible: Ansible, emulato
     assert emulator.count() == 2
 
 
+def test_a_plan_that_comes_up_again_is_continued_like_any_other(ansible: Ansible, emulator: Emulator) -> None:
+    _fleet(ansible, 20)
+    first = _run(ansible, PLAN).published[APPROVED]
+    assert _run(ansible, APPLY).status == 0
+    ansible.write(
+        "forget.yml",
+        "- {hosts: localhost, gather_facts: false, tasks:"
+        " [{koophone.fleet.video_setting_record: {state: forgotten, all_instances: true}}]}",
+    )
+    assert ansible.run("forget.yml").status == 0
+    approved = {APPROVED: _run(ansible, PLAN).published[APPROVED], "video_setting_require_approval": True}
+    assert approved[APPROVED] == first
+    run = _run(ansible, APPLY, **approved, video_setting_waves=["10%"])
+    assert run.summary["changed"] == 2
+    # Somebody else makes one of the others what it is to be, and the rest is still what was approved.
+    other = next(f"i{one}" for one in range(20) if f"i{one}" not in run.results[0]["changed_instances"])
+    assert _run(ansible, APPLY, "--limit", other.replace("i", "h")).summary["changed"] == 1
+    run = _run(ansible, APPLY, **approved, video_setting_waves=["50%", "100%"])
+    assert run.status == 0, run.output
+    assert sum(result["summary"]["changed"] for result in run.results) == 17
+    assert other not in run.results[0]["changed_instances"] + run.results[1]["changed_instances"]
+
+
+def test_a_wave_that_cannot_begin_leaves_the_outcome_of_those_before_it(ansible: Ansible, emulator: Emulator) -> None:
+    _fleet(ansible, 20)
+    account = {
+        "username": "emulator-user", "password": "emulator-password", "domain_name": "emulator-domain",
+        "project_name": "emulator-project", "iam_endpoint": emulator.url,
+    }  # fmt: skip
+    # The password is changed while the first wave is at work.
+    emulator.fault("error", path="/v3/auth/tokens", http_status=401, skip=1)
+    run = ansible.run(
+        *("-i", "inventory.json", APPLY),
+        *("-e", json.dumps({f"video_setting_{name}": value for name, value in account.items()})),
+        *("-e", "video_setting_waves=10%,100%"),
+        KOOPHONE_AUTH_TOKEN=None,
+    )
+    assert run.status != 0
+    assert run.outcome[0].startswith("20 instances in 1 group: 2 changed, 0 unchanged, 0 failed, 18 not attempted")
+    assert run.failure.startswith("wave 100% did not begin: ")
+    assert "401" in run.failure
+    assert emulator.count() == 1
+
+
 @pytest.mark.parametrize("approved", [None, "", "  "])
 def test_an_approval_that_got_lost_is_no_approval(ansible: Ansible, emulator: Emulator, approved: str | None) -> None:
     _fleet(ansible, 1)
@@ -90,7 +134,8 @@ def test_an_approval_is_not_offered_for_parts_and_their_plans_are_not_published(
     )
     for arguments, why in (
         (["batches.yml", "-e", "part=main"], "this is a batch of 2 hosts (serial)"),
-        ([APPLY, "-e", "awx_job_slice_count=3"], "this is one of 3 slices of a job"),
+        ([APPLY, "-e", "awx_job_slice_count=3"], "this is a slice of a job"),
+        ([APPLY, "-e", "awx_workflow_job_name=Apply awx_job_template_name=Apply"], "this is a slice of a job"),
     ):
         for given in ({APPROVED: "0" * 64}, {"video_setting_require_approval": True}):
             run = _run(ansible, *arguments, **given)

@@ -61,7 +61,7 @@ def test_all_mistakes_in_one_message(ansible: Ansible, emulator: Emulator) -> No
         'video_setting_instance_groups[1].name: "one" is already',
         "video_setting_instance_groups[1].region: 4 is not a string",
         "video_setting_instance_groups: the run is limited",
-        "video_setting_instance_groups: the job is cut into 3 slices",
+        "video_setting_instance_groups: the job is cut into slices",
         'host k1 and 1 other: koophone_network_presets: unknown network type "WIFFI"',
         "host o1: koophone_overrides.WIFI.H265.720P.code_rate: 6050 is not a multiple of 100",
         "host o1: koophone_overrides.WIFI.H265.720P.fps: 25 is neither 30 nor 60 fps",

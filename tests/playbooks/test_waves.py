@@ -113,7 +113,9 @@ def test_waves_that_end_before_the_whole_fleet_leave_the_rest_and_look_ahead_say
 ) -> None:
     _fleet(ansible)
     waves = {"video_setting_waves": "1%, 10%"}
-    plan = _apply(ansible, playbook=PLAN, **waves)
+    # A plan is of the whole, as the approval is that it may get; check mode tells what the waves would do.
+    assert _apply(ansible, playbook=PLAN, **waves).summary["changed"] == 300
+    plan = _apply(ansible, "--check", **waves)
     assert plan.summary["changed"] == 30
     assert plan.summary["not_attempted"] == 270
     run = _apply(ansible, **waves)

@@ -22,7 +22,7 @@ AB = ["a", "b"]
 
 def test_looking_creates_no_store(stores: Stores) -> None:
     assert look_at(stores.location, SERVICE, AB, lambda reading: seen(reading, AB)) == {"a": None, "b": None}
-    assert not look_at(stores.location, SERVICE, AB, lambda reading: reading.continues("plan", "desired"))
+    assert look_at(stores.location, SERVICE, AB, lambda reading: reading.changed_by_others("plan", "desired")) is None
     assert records_of(stores.location, None, None, history=True) == []
     path = stores.location.path
     if path is not None:
@@ -74,7 +74,8 @@ def test_what_is_read_is_one_moment(stores: Stores) -> None:
 
 
 def _continues(stores: Stores, plan: str, desired: str = "desired", ids: Sequence[str] = ("a", "b")) -> bool:
-    return stores.open().read(SERVICE, list(ids), lambda reading: reading.continues(plan, desired))
+    others = stores.open().read(SERVICE, list(ids), lambda reading: reading.changed_by_others(plan, desired))
+    return others is not None and not others
 
 
 def _part(actor: Actor, ids: list[str], *, plan: str, approved: str = "", desired: str = "desired") -> None:
@@ -128,17 +129,20 @@ def test_a_run_is_not_continued_when_somebody_marked_or_forgot_an_instance_since
 
 
 def test_what_others_changed_since_a_plan_was_begun_is_told_instance_by_instance(repeated: Stores) -> None:
-    def changed_by_others() -> set[str]:
+    def changed_by_others() -> set[str] | None:
         return repeated.open().read(SERVICE, AB, lambda reading: reading.changed_by_others("p1", "desired"))
 
     repeated.actor("zero").apply(AB, S)
-    assert changed_by_others() == set()
+    assert changed_by_others() is None
     _part(repeated.actor("one"), ["a"], plan="p1")
     assert changed_by_others() == set()
     _part(repeated.actor("two"), ["a"], plan="p2", approved="p1")
     assert changed_by_others() == set()
     repeated.actor("other").apply(["b"], U, plan="p9", desired="another")
     assert changed_by_others() == {"b"}
+    # A run that has the very same plan again found everything as it was approved.
+    _part(repeated.actor("again"), ["a"], plan="p1")
+    assert changed_by_others() == set()
 
 
 def test_who_changed_instances_last_is_told_in_words(repeated: Stores) -> None:

@@ -166,11 +166,8 @@ class Reading(Protocol):
     def memory(self) -> Memory:
         """What is remembered of the instances asked for."""
 
-    def continues(self, approved_plan: str, desired_digest: str) -> bool:
-        """Whether a run with that plan is to be continued: same desired, nobody else changed the instances since."""
-
-    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
-        """Which instances others changed since the first run with that plan began."""
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str] | None:
+        """Which instances others changed since a run with that plan began; None if there was none."""
 
     def latest_changes(self) -> Sequence[str]:
         """Who changed what is remembered of these instances, in words, the latest first."""

@@ -49,15 +49,10 @@ class Reading:
             records[instance_id] = LastApplied(settings[key].digest, applied_at, region)
         return Memory(records, {value.digest: value for value in settings.values()}, self._tx.wall_now())
 
-    def continues(self, approved_plan: str, desired_digest: str) -> bool:
-        if self._begun(approved_plan, desired_digest) is None:
-            return False
-        return not self.changed_by_others(approved_plan, desired_digest)
-
-    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str] | None:
         begun = self._begun(approved_plan, desired_digest)
         if begun is None:
-            return set()
+            return None
         # Those that were approved by this digest: the run that had it itself, and the ones that continued it.
         family = (
             f"SELECT id FROM runs WHERE service = {_SERVICE} AND (plan_digest = :plan OR approved_plan = :plan)"
@@ -82,9 +77,9 @@ class Reading:
         return [f"{Run(*run)} changed {instances(count)} at {utc(at)}" for *run, at, count in rows]
 
     def _begun(self, approved_plan: str, desired_digest: str) -> float | None:
-        """When the first run with that plan claimed what it was to change."""
+        """When the latest run with that very plan claimed what it was to change: all was as approved at that moment."""
         begun: float | None = self._tx.value(
-            f"SELECT MIN(claimed_at) FROM runs WHERE service = {_SERVICE}"
+            f"SELECT MAX(claimed_at) FROM runs WHERE service = {_SERVICE}"
             " AND plan_digest = :plan AND desired_digest = :desired",
             {"service": self._service, "plan": approved_plan, "desired": desired_digest},
         )

@@ -21,20 +21,23 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
 from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import Transaction
 
 # Adds the doubt of this request to what is in doubt already.
-_DOUBT = (
+_IN_DOUBT = (
     " doubt_settings = CASE WHEN :doubt_for <= 0 THEN doubt_settings"
     "  WHEN doubt_until > :now AND (doubt_settings IS NULL OR doubt_settings <> :settings) THEN NULL"
     "  ELSE :settings END,"
     " doubt_until = CASE WHEN :doubt_for <= 0 THEN doubt_until"
     "  ELSE {greatest}(doubt_until, :now + :doubt_for) END,"
     " doubt_run = CASE WHEN :doubt_for <= 0 THEN doubt_run ELSE :run END,"
-    " changed_at = :now, changed_run = :run"
+    " changed_at = :now,"
 )
+_DOUBT = f"{_IN_DOUBT} changed_run = :run"
 # Whatever the instance has or may still get, from whomever, is these settings.
 _NOTHING_ELSE = (
     "COALESCE(marked, :settings) = :settings AND COALESCE(wants, :settings) = :settings"
     " AND (known = 0 OR settings = :settings) AND (doubt_until <= :now OR doubt_settings = :settings)"
 )
+# Of two that may have changed it, neither may go on as if nobody else had.
+_DOUBT_OF_NOBODY = f"{_IN_DOUBT} changed_run = CASE WHEN {_NOTHING_ELSE} THEN :run END"
 _SET = {
     Outcome.CONFIRMED: (
         " known = 1, settings = :settings, applied_at = :wall, request_id = :request_id, run = :run, marked = NULL,"
@@ -174,7 +177,7 @@ def _disown(tx: Transaction, params: dict[str, Any], ids: Sequence[str]) -> None
     tx.change(
         f"UPDATE instances SET known = CASE WHEN {_NOTHING_ELSE} THEN known ELSE 0 END,"
         f" generation = generation + CASE WHEN {_NOTHING_ELSE} THEN 0 ELSE 1 END,"
-        f" marked = CASE WHEN claim IS NULL THEN NULL ELSE marked END,{_DOUBT}"
+        f" marked = CASE WHEN claim IS NULL THEN NULL ELSE marked END,{_DOUBT_OF_NOBODY}"
         " WHERE service = :service AND instance_id {ids}".replace("{greatest}", tx.greatest),
         params,
         ids=ids,

@@ -6,8 +6,8 @@
 
 """The tables of the state store, as SQL for both databases.
 
-Times are in seconds: `*_at` of runs, instances' `applied_at` and the history since the epoch (UTC), all others on the
-store's own clock (`Transaction.lease_now`). Settings are stored once per distinct value.
+Times are in seconds: `started_at` and `ended_at` of runs, instances' `applied_at` and the history since the epoch
+(UTC), all others on the store's own clock (`Transaction.lease_now`). Settings are stored once per distinct value.
 """
 
 from __future__ import annotations

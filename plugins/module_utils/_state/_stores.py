@@ -61,11 +61,8 @@ class _Nothing:
 
     memory = Memory()
 
-    def continues(self, approved_plan: str, desired_digest: str) -> bool:
-        return False
-
-    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
-        return set()
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str] | None:
+        return None
 
     def latest_changes(self) -> Sequence[str]:
         return ()

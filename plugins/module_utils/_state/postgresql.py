@@ -111,7 +111,9 @@ class PostgresqlStore(SqlStore):
                     tx.change(statement)
                 tx.change(f"UPDATE {SCHEMA}.schema_version SET version = :version", {"version": _schema.VERSION})
                 return
-            tx.change(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            # Not `IF NOT EXISTS`: that needs the right to create one in the database even where there is one.
+            if tx.value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :schema", {"schema": SCHEMA}) is None:
+                tx.change(f"CREATE SCHEMA {SCHEMA}")
             for statement in _schema.statements(
                 key="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
                 real="DOUBLE PRECISION",

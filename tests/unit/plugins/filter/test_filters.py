@@ -48,7 +48,7 @@ def test_the_number_of_slices_may_be_text() -> None:
     groups = [{"name": "g", "instance_ids": ["x"]}]
     assert read({"a": {}}, groups, limit=" ", slices="1", **arguments)["mistakes"] == []
     [mistake] = read({"a": {}}, groups, limit=" ", slices="2", **arguments)["mistakes"]
-    assert "cut into 2 slices" in mistake
+    assert "cut into slices" in mistake
 
 
 def test_report() -> None:

@@ -33,17 +33,14 @@ def limit(text: str | None) -> Guard:
 class Read:
     """What the guard asks of a reading."""
 
-    continued: bool = False
+    others: set[str] | None = None
     latest: Sequence[str] = ()
     asked: list[tuple[str, str]] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
 
-    def continues(self, approved_plan: str, desired_digest: str) -> bool:
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str] | None:
         self.asked.append((approved_plan, desired_digest))
-        return self.continued
-
-    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str]:
-        raise AssertionError("that is not for the guard")
+        return self.others
 
     def latest_changes(self) -> Sequence[str]:
         return self.latest
@@ -52,7 +49,7 @@ class Read:
 class NotAsked(Read):
     """Nobody needs to know."""
 
-    def continues(self, approved_plan: str, desired_digest: str) -> bool:
+    def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str] | None:
         raise AssertionError("nobody needs to know")
 
 
@@ -124,9 +121,13 @@ def test_other_plan_than_the_approved_one_is_refused_and_named() -> None:
 
 
 def test_continuation_of_the_approved_run_passes() -> None:
-    plan, reading = plan_of(3), Read(continued=True)
+    plan, reading = plan_of(3), Read(others=set())
     Guard(approved_plan="approved").check(plan, reading)
     assert reading.asked == [("approved", plan.desired_digest)]
+    # What others made right is none of what is left.
+    Guard(approved_plan="approved").check(plan, Read(others={"i3", "i9"}))
+    with pytest.raises(RefusedError):
+        Guard(approved_plan="approved").check(plan, Read(others={"i2", "i9"}))
 
 
 def test_refusal_tells_what_has_changed_since_the_approval() -> None:

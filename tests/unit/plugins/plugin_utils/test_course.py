@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.koophone.fleet.plugins.plugin_utils._course import Play, parse_course
+from ansible_collections.koophone.fleet.plugins.plugin_utils._course import Play, is_sliced, parse_course
 
 HOSTS = ["a", "b", "c"]
 DIGEST = "0" * 64
@@ -30,7 +30,7 @@ def course(
 @pytest.mark.parametrize("purpose", ["plan", "drift"])
 def test_to_look_needs_no_approval(purpose: str) -> None:
     _course, options, mistakes = course(
-        {"video_setting_require_approval": True}, {"approved_plan": DIGEST}, purpose=purpose, slices=2
+        {"video_setting_require_approval": True}, {"approved_plan": DIGEST}, purpose=purpose, sliced=True
     )
     assert "approved_plan" not in options
     assert mistakes == []
@@ -55,7 +55,8 @@ def test_share_that_may_change_is_of_the_fleet_and_a_number_is_a_number() -> Non
     [
         ({}, ["1%", "10%"], None),
         ({"check_mode": True}, [], "10%"),
-        ({"purpose": "plan"}, [], "10%"),
+        # It shows all that it is the approval of.
+        ({"purpose": "plan"}, [], None),
         ({"purpose": "drift"}, [], None),
     ],
 )
@@ -70,13 +71,28 @@ def test_waves_are_for_applying_and_to_look_ahead_is_to_look_at_all_of_them(
 
 def test_waves_are_not_forced() -> None:
     for forced, mistaken in ((True, 1), ("true", 1), (False, 0), ("", 0)):
-        found, _options, mistakes = course({"video_setting_waves": ["1%"]}, {"force": forced})
-        assert len(mistakes) == mistaken
-        assert bool(found["waves"]) == (not mistaken)
+        assert len(course({"video_setting_waves": ["1%"]}, {"force": forced})[2]) == mistaken
+    # What differs is reported, not what would be sent.
+    assert course({"video_setting_waves": ["1%"]}, {"force": True}, purpose="drift")[1:] == ({}, [])
 
 
 def test_part_is_named() -> None:
     assert course()[0]["part"] == ""
     assert course(batch=["a"])[0]["part"] == "a batch of 1 host (serial)"
-    assert course(slices=3)[0]["part"] == "one of 3 slices of a job"
-    assert course(slices=1)[0]["part"] == ""
+    assert course(sliced=True)[0]["part"] == "a slice of a job"
+
+
+@pytest.mark.parametrize(
+    ("slices", "workflow", "template", "sliced"),
+    [
+        (0, "", "", False),
+        (1, "", "Apply", False),
+        (3, "", "Apply", True),
+        (0, "Apply", "Apply", True),
+        (0, "Video settings", "Apply", False),
+    ],
+)
+def test_slices_are_recognised_by_their_number_or_by_their_workflow(
+    slices: int, workflow: str, template: str, sliced: bool
+) -> None:
+    assert is_sliced(slices, workflow, template) == sliced

@@ -209,7 +209,7 @@ def test_all_mistakes_at_once_each_with_its_place() -> None:
             {"name": "three"},
         ],
     }
-    result = read(hosts, play, limit="a:b", slices=2)
+    result = read(hosts, play, limit="a:b", sliced=True)
     assert result["instance_groups"] == []
     assert result["options"] == {}
     shipped = "balanced, data_saver, high_quality"
@@ -241,7 +241,7 @@ def test_all_mistakes_at_once_each_with_its_place() -> None:
     limits = [mistake for mistake in result["mistakes"] if "a list names no hosts" in mistake]
     assert len(limits) == 2
     assert "'a:b'" in limits[0]
-    assert "2 slices" in limits[1]
+    assert "cut into slices" in limits[1]
     assert len(result["mistakes"]) == 22
 
 
@@ -253,11 +253,11 @@ def test_mistakes_on_thousands_of_hosts_stay_one_short_message() -> None:
 
 @pytest.mark.parametrize("limit", ["", "all", "*"])
 def test_a_limit_that_leaves_nothing_out_is_none(limit: str) -> None:
-    assert groups(read(play_values={"video_setting_instance_groups": A_LIST}, limit=limit, slices=1))
+    assert groups(read(play_values={"video_setting_instance_groups": A_LIST}, limit=limit, sliced=False))
 
 
 def test_hosts_may_be_limited_and_sliced() -> None:
-    assert groups(read(instances("a"), limit="a", slices=3)) == {"a": ["id-a"]}
+    assert groups(read(instances("a"), limit="a", sliced=True)) == {"a": ["id-a"]}
 
 
 def test_the_same_instance_on_two_hosts() -> None:

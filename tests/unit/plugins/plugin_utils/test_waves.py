@@ -29,6 +29,8 @@ from ansible_collections.koophone.fleet.plugins.plugin_utils._waves import (
         ([5, "50", "100 %"], ["5", "50", "100 %"]),
         ("5", ["5"]),
         (["0.5%", "100%"], ["0.5%", "100%"]),
+        ([5, "100%"], ["5", "100%"]),
+        (5, ["5"]),
     ],
 )
 def test_waves_are_read_as_lists_and_as_texts(given: Any, waves: list[str]) -> None:
@@ -42,6 +44,10 @@ def test_waves_are_read_as_lists_and_as_texts(given: Any, waves: list[str]) -> N
     [
         (["10%", "10%"], ["w"]),
         ([20, 10], ["w"]),
+        (["10%", 5], ["w"]),
+        ([5, "10%"], ["w"]),
+        (["100%", "100%"], ["w"]),
+        ([""], ["w[0]"]),
         (["101%"], ["w[0]"]),
         (["0%", "1%"], ["w[0]"]),
         ([1, True], ["w[1]"]),
@@ -150,17 +156,26 @@ def test_run_that_ended_early_is_the_last_whatever_may_fail() -> None:
 
 def test_wave_that_was_refused_keeps_what_the_others_did() -> None:
     one = after_wave(None, "1%", result(1, 0, 99), "0")
-    two = after_wave(one, "100%", {"failed": True, "msg": "refused", "mistakes": ["a: b"]}, "0")
-    assert two["ended"]
+    two = after_wave(one, "100%", {"failed": True, "msg": "refused"}, "0")
+    assert two["ended"] == two["msg"] == "wave 100% did not begin: refused"
     assert two["summary"] == one["summary"]
-    assert two["waves"] == one["waves"]
-    assert two["mistakes"] == ["a: b"]
+    assert two["waves"] == [*one["waves"], two["msg"]]
+    first = after_wave(None, "1%", {"failed": True, "msg": "refused", "mistakes": ["a: b"]}, "0")
+    assert first["ended"]
+    assert first["mistakes"] == ["a: b"]
 
 
 def test_predictions_of_check_mode_are_not_added_up() -> None:
     one = after_wave(None, "1%", result(1, 0, 99, check_mode=True), "0")
     two = after_wave(one, "10%", result(10, 0, 90, check_mode=True), "0")
     assert two["summary"] == counts(10, 0, 90)
+    assert two["waves"][1] == "wave 10%: 10 would change, 0 failed; 10 of 100 instances would be as desired"
+
+
+def test_no_count_is_ever_below_nothing() -> None:
+    # With max_age, what was applied early in a long run is applied again late in it.
+    one = after_wave(None, "50%", result(50, 0, 50), "0")
+    assert after_wave(one, "100%", result(80, 0, 0), "0")["summary"] == counts(100, 0, 0)
 
 
 def test_differences_of_many_waves_stay_small() -> None:
@@ -169,4 +184,5 @@ def test_differences_of_many_waves_stay_small() -> None:
         entry = {"before": "", "after": "x" * 20_000, "before_header": "g", "after_header": "g"}
         merged = after_wave(merged, f"{number + 1}", result(1, 0, 99 - number, diff=[entry]), "0")
     assert merged is not None
-    assert sum(len(text) for entry in merged["diff"] for text in entry.values()) <= 100_000
+    assert len(str(merged["diff"])) <= 101_000
+    assert merged["diff"][-1] == {"prepared": "and 1 more differences\n"}
