@@ -196,6 +196,26 @@ def test_a_role_that_may_not_create_tables_works_once_they_are_there(database: s
     assert _look(role) == {"a": T.digest, "b": None}
 
 
+def test_a_schema_that_was_made_for_it_is_enough_for_a_role_to_make_the_tables(
+    server: PostgreSQL, database: str, role: str
+) -> None:
+    server.sql(f'CREATE SCHEMA {SCHEMA} AUTHORIZATION "reader-and-writer"', database=database.rpartition("/")[2])
+    stores = _stores(role)
+    stores.actor("one").apply(AB, S)
+    stores.close()
+    assert _look(role) == KNOWN
+
+
+_STRANGE = ['"', "\\", '","', '\\"', "{}", "{a,b}", "NULL", "'", "é", "a" * 32, "--", "%s", ":ids", '""']
+
+
+def test_ids_reach_the_database_as_they_are_whatever_they_contain(stores: Stores) -> None:
+    stores.actor("one").apply(_STRANGE, S)
+    reading = stores.open().read(SERVICE, [*_STRANGE, "other"], lambda reading: seen(reading, [*_STRANGE, "other"]))
+    assert reading == {**dict.fromkeys(_STRANGE, S.digest), "other": None}
+    assert stores.open().read(SERVICE, [], lambda reading: reading.memory.records) == {}
+
+
 @pytest.mark.parametrize(
     "missing",
     ["SELECT ON settings", "INSERT ON instances", "UPDATE ON instances", "UPDATE ON claims", "INSERT ON history"],

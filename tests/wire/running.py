@@ -111,6 +111,7 @@ class Fleet:
         claim_timeout: float = 0.0,
         batch_size: int = 100,
         force: bool = False,
+        approved_plan: str | None = None,
         stopped: Callable[[], bool] = never,
     ) -> Applied:
         """One run, as the module does it."""
@@ -119,7 +120,7 @@ class Fleet:
             service=self.service,
             desired=desired_of(groups),
             options=Options(force=force),
-            guard=Guard(),
+            guard=Guard(approved_plan=approved_plan),
             batch_size=batch_size,
             claim_timeout=claim_timeout,
             history_age=86400.0,

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ansible_collections.koophone.fleet.plugins.module_utils._memory import Memory
+from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, desired_of, make_plan
 from tests.wire.running import Fleet, settings
 
 A, B = settings(6000), settings(4000)
@@ -273,6 +277,25 @@ def test_other_settings_wait_until_a_request_in_doubt_can_come_no_more(fleet: Fl
     assert fleet.run([others], timeout=1.0, settle=0.5, claim_timeout=10.0).outcomes.changed == ids_of(others)
     assert fleet.known([others]) == dict.fromkeys(others.instance_ids, B)
     assert fleet.emulator.conflicts() == []
+
+
+def test_what_an_equal_run_is_just_bringing_about_is_waited_for_by_an_approved_one(fleet: Fleet) -> None:
+    group = fleet.group("g", 12, A)
+    part = replace(group, instance_ids=group.instance_ids[6:])
+    digest = make_plan(fleet.service, desired_of([group]), Memory(), Options()).digest
+    fleet.emulator.fault("latency", seconds=0.25, times=None)
+    with ThreadPoolExecutor() as pool:
+        one = {"batch_size": 1, "concurrency": 1, "claim_timeout": 30.0}
+        approved = pool.submit(lambda: fleet.run([group], approved_plan=digest, **one).outcomes)
+        while fleet.emulator.count() < 2 and not approved.done():
+            time.sleep(0.05)
+        # It takes over what the first has not marked yet.
+        other = pool.submit(lambda: fleet.run([part], **one).outcomes)
+        outcomes = [approved.result(), other.result()]
+    assert [(one.failed, one.not_attempted, one.ended_by) for one in outcomes] == [({}, set(), None)] * 2
+    assert outcomes[0].changed | outcomes[1].changed == ids_of(group)
+    assert outcomes[1].changed
+    assert fleet.known([group]) == dict.fromkeys(group.instance_ids, A)
 
 
 @pytest.mark.parametrize("retries", [0, 2])
