@@ -19,11 +19,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
-from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
 from ansible_collections.koophone.fleet.plugins.module_utils._backlog import Backlog
+from ansible_collections.koophone.fleet.plugins.module_utils._confirmed import Confirmed
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Kind, KooPhoneError
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import Pace
@@ -38,6 +37,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
     StateError,
     Store,
 )
+from ansible_collections.koophone.fleet.plugins.module_utils._trying import Trying
 from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, SendOptions, Tried, Work
 from ansible_collections.koophone.fleet.plugins.module_utils._workers import Workers
 
@@ -63,16 +63,13 @@ class Sending:
     ) -> None:
         self._store = store
         self._claim = claim
-        self._call = call
         self._options = options
+        self._try = Trying(claim, call, options, lambda: self._over)
         self._outcomes = outcomes
         self._backlog = Backlog((Work(batch, options.retries) for batch in batches), options.concurrency)
         self._resolved: list[Resolution] = []
         self._resolved_at = 0.0
-        #: Set by a thread whose try failed, so that none begins what it has not been decided to send all the same.
-        self._holding = False
-        #: Request ids by the first instance of what was confirmed: those may come to represent a region.
-        self._confirmed_by: dict[str, str] = {}
+        self._confirmed = Confirmed()
         self._pace = Pace(options.concurrency, options.rate_limit)
         self._reactions = Reactions(self._pace, options.retries)
         self._sorting = Sorting(options.batch_size, options.retries)
@@ -125,9 +122,9 @@ class Sending:
             self._broken = True
 
     def _submit(self, workers: Workers[Work, Tried]) -> None:
-        if self._holding:
+        if self._try.holding:
             self._take_back(workers)
-            self._holding = False
+            self._try.holding = False
         while not self._over and len(self._backlog.in_flight) < self._most_submitted:
             now = _clock.now()
             if now < self._pace.ready_at() or now >= self._claim.ends_at:
@@ -184,7 +181,7 @@ class Sending:
 
     def _idle_seconds(self) -> float:
         """How long there is nothing to do but to wait for an answer."""
-        if self._backlog.wants_marks or not self._backlog.under_way or self._holding:
+        if self._backlog.wants_marks or not self._backlog.under_way or self._try.holding:
             return 0.0
         now = _clock.now()
         until = min(now + _ATTENTION, self._renewed_at + _HEARTBEAT)
@@ -205,7 +202,7 @@ class Sending:
             self._outcomes.requests += 1
             self._reactions.to_success(_clock.now())
             self._resolved.append(work.resolution(_clock.now(), tried.request_id))
-            self._confirmed_by[work.instance_ids[0]] = tried.request_id
+            self._confirmed.note(work, tried.request_id)
             self._backlog.add(self._sorting.succeeded(work))
         elif tried.error is not None:
             self._outcomes.requests += tried.error.kind is not Kind.UNREACHABLE
@@ -219,14 +216,14 @@ class Sending:
     def _take_in_error(self, work: Work, started: float, error: KooPhoneError) -> None:
         now = _clock.now()
         work.note(started, error, self._options, now)
-        compared = self._compared(work)
+        compared = self._confirmed.compared(work)
         # What is wrong with the only instance that is compared may pass.
         waits = error.kind is Kind.INSTANCE_PASSING and work.retries > 0 and len(compared) == 1
         if work.sorter is not None and not waits and (error.kind is Kind.MIX or error.kind.concerns_some_instance):
             failed, following = self._sorting.refused(work, work.sorter, error.kind)
             self._fail(failed, error, now)
             if len(compared) < len(work.instance_ids):
-                self._resolved.extend(self._unconfirmed(work.part(work.instance_ids[:1]), now))
+                self._resolved.extend(self._confirmed.unconfirmed(work.part(work.instance_ids[:1]), now))
             self._backlog.add(following)
             return
         reaction = self._reactions.to(work, error, now)
@@ -243,24 +240,7 @@ class Sending:
     def _fail(self, failed: Iterable[Work], error: KooPhoneError, now: float) -> None:
         for work in failed:
             self._outcomes.fail((i for i in work.instance_ids if i not in self._outcomes.changed), Failure.of(error))
-            self._resolved.extend(self._unconfirmed(work, now))
-
-    def _compared(self, work: Work) -> tuple[str, ...]:
-        """The instances without the one that represents a region."""
-        return work.instance_ids[work.instance_ids[0] in self._confirmed_by :]
-
-    def _unconfirmed(self, work: Work, now: float) -> list[Resolution]:
-        """The end of a batch that was not confirmed.
-
-        What represents a region was confirmed before, with the same settings; it has them, whatever became of this.
-        """
-        end, compared = work.resolution(now), self._compared(work)
-        ends = [replace(end, instance_ids=compared)] if compared else []
-        if len(compared) < len(work.instance_ids):
-            first = work.instance_ids[0]
-            request_id = self._confirmed_by[first]
-            ends.append(replace(end, instance_ids=(first,), outcome=Outcome.CONFIRMED, request_id=request_id))
-        return ends
+            self._resolved.extend(self._confirmed.unconfirmed(work, now))
 
     def _end(self, reason: str) -> None:
         self._ended = True
@@ -285,7 +265,7 @@ class Sending:
             self._outcomes.requests += 1
         begun, unmarked = self._forget_work()
         for work in begun:
-            self._resolved.extend(self._unconfirmed(work, now))
+            self._resolved.extend(self._confirmed.unconfirmed(work, now))
         self._resolved_at = -math.inf
         self._write()
         left_over = [*begun, *unmarked]
@@ -333,26 +313,3 @@ class Sending:
         labels = self._sorting.labels()
         if labels:
             self._store.learn_regions(self._claim, labels)
-
-    # --- the threads that try ----------------------------------------------------------------------------------------
-
-    def _try(self, work: Work) -> Tried:
-        if self._holding or self._over:
-            return Tried(_clock.now())
-        tried = self._tried(work)
-        if tried.request_id is None:
-            self._holding = True
-        return tried
-
-    def _tried(self, work: Work) -> Tried:
-        try:
-            self._options.prepare()
-        except CredentialsError as error:
-            return Tried(_clock.now(), refused=error)
-        started = _clock.now()
-        if started >= self._claim.ends_at:
-            return Tried(started)
-        try:
-            return Tried(started, request_id=self._call(work.instance_ids, work.batch.settings))
-        except KooPhoneError as error:
-            return Tried(started, error=error)
