@@ -54,7 +54,7 @@ _value:
       description: Whether the role is to fail because something is not as desired.
       type: bool
     stats:
-      description: What to publish with M(ansible.builtin.set_stats#module); empty where nothing is.
+      description: What to publish with M(ansible.builtin.set_stats); empty where nothing is.
       type: dict
 """
 

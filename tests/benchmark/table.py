@@ -31,7 +31,7 @@ def inserted(document: str, found: dict[str, str]) -> str:
     """The document with each table between its markers."""
     for name, text in found.items():
         begin, end = _BEGIN.format(name=name), _END.format(name=name)
-        before, _, rest = document.partition(begin)
+        before, _begin, rest = document.partition(begin)
         _old, marker, after = rest.partition(end)
         if not marker:
             raise ValueError(f"the document has no place for {name!r}: {begin.strip()} and {end}")

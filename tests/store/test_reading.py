@@ -146,13 +146,13 @@ def test_what_others_changed_since_a_plan_was_begun_is_told_instance_by_instance
 
 
 def test_who_changed_instances_last_is_told_in_words(repeated: Stores) -> None:
-    def latest(ids: Sequence[str] = AB) -> Sequence[str]:
+    def latest(ids: Sequence[str]) -> Sequence[str]:
         return repeated.open().read(SERVICE, list(ids), lambda reading: reading.latest_changes())
 
-    assert latest() == []
+    assert latest(AB) == []
     repeated.actor("zero").apply(AB, S)
     repeated.actor("one").apply(["b"], U, plan="p9", desired="another")
-    newest, oldest = latest()
+    newest, oldest = latest(AB)
     assert re.fullmatch(r"run run-one \(user-one, host-one, job job-one\) changed 1 instance at [0-9T:-]{19}Z", newest)
     assert re.fullmatch(r"run run-zero \(.*\) changed 1 instance at [0-9T:-]{19}Z", oldest)
     assert latest(["a"]) == [oldest]
