@@ -72,6 +72,7 @@ options:
       - apply
       - plan
       - drift
+      - adopt
     default: apply
   check_mode:
     description: C(ansible_check_mode).

@@ -16,7 +16,9 @@ from typing import Any
 from ansible_collections.koophone.fleet.plugins.plugin_utils._values import counted, to_boolean
 from ansible_collections.koophone.fleet.plugins.plugin_utils._waves import parse_max_failures, parse_waves
 
-APPLY, PLAN, DRIFT = "apply", "plan", "drift"
+APPLY, PLAN, DRIFT, ADOPT = "apply", "plan", "drift", "adopt"
+# What says how to apply, and is nothing to a memory that is edited.
+_OF_APPLYING = ("batch_size", "force", "max_age", "max_changed", "approved_plan")
 _APPROVED, _REQUIRE, _WAVES, _MAX_FAILURES, _FAIL_ON_DRIFT = (
     "video_setting_approved_plan",
     "video_setting_require_approval",
@@ -67,6 +69,9 @@ def parse_course(
     mistakes: list[str],
 ) -> dict[str, Any]:
     """How the play goes about it; the module's `options` are made to fit."""
+    if play.purpose == ADOPT:
+        for option in _OF_APPLYING:
+            options.pop(option, None)
     if play.purpose == DRIFT:
         # What differs is reported, however much it is, and nothing else is.
         for option in ("max_changed", "force"):

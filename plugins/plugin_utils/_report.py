@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from difflib import unified_diff
 from typing import Any
 
-from ansible_collections.koophone.fleet.plugins.plugin_utils._course import DRIFT, PLAN
+from ansible_collections.koophone.fleet.plugins.plugin_utils._course import ADOPT, DRIFT, PLAN
 from ansible_collections.koophone.fleet.plugins.plugin_utils._input import no_instance
 from ansible_collections.koophone.fleet.plugins.plugin_utils._values import counted
 
@@ -82,6 +82,8 @@ def _summary_lines(result: Mapping[str, Any], summary: Mapping[str, int], given:
     if given["hosts_without_id"]:
         lines.append(f"{counted(given['hosts_without_id'], 'host')} without koophone_instance_id left out")
     lines += result.get("waves") or []
+    if given.get("purpose") == ADOPT:
+        lines.append("adopted: this is now taken for what was last applied; nothing was sent")
     if given.get("purpose") == DRIFT:
         lines.append(_drift_line(result, summary))
     elif check_mode and result.get("plan_digest"):

@@ -95,6 +95,21 @@ def test_plays_that_look_show_the_differences_and_send_nothing(
     assert emulator.count() == 0
 
 
+ADOPTS = [block for block in of_kind("file") if block.text.startswith("- name: Take over")]
+
+
+@pytest.mark.parametrize("block", ADOPTS, ids=str)
+def test_plays_that_adopt_send_nothing_and_leave_nothing_to_change(
+    reader: Reader, emulator: Emulator, block: Block
+) -> None:
+    (reader.folder / block.name).write_text(block.text, encoding="utf-8")
+    assert "+++ after" in reader.run("ansible-playbook", "-i", "inventory.yml", block.name, "--check", "--diff")
+    assert "adopted: this is now" in reader.run("ansible-playbook", "-i", "inventory.yml", block.name)
+    arguments = ("-i", "inventory.yml", "koophone.fleet.drift", "-e", "video_setting_fail_on_drift=true")
+    assert "drift: 0 differ from what is desired, 0 are unknown" in reader.run("ansible-playbook", *arguments)
+    assert emulator.count() == 0
+
+
 @cases("play")
 def test_plays_work(reader: Reader, block: Block) -> None:
     (reader.folder / "play.yml").write_text(block.text, encoding="utf-8")

@@ -76,6 +76,14 @@ def test_waves_are_not_forced() -> None:
     assert course({"video_setting_waves": ["1%"]}, {"force": True}, purpose="drift")[1:] == ({}, [])
 
 
+def test_adopting_takes_none_of_the_options_that_say_how_to_apply() -> None:
+    options = {"endpoint": "https://a", "state_url": "sqlite:////a", "service": "s", "retries": 3, "timeout": 5}
+    applying = {"force": True, "max_age": "1d", "max_changed": "5%", "approved_plan": DIGEST, "batch_size": 5}
+    found, left, mistakes = course({"video_setting_waves": "1%"}, {**options, **applying}, purpose="adopt")
+    assert left == options
+    assert (found["waves"], mistakes) == ([], [])
+
+
 def test_part_is_named() -> None:
     assert course()[0]["part"] == ""
     assert course(batch=["a"])[0]["part"] == "a batch of 1 host (serial)"
