@@ -23,6 +23,7 @@ class Backlog:
     def __init__(self, works: Iterable[Work], concurrency: int) -> None:
         self._concurrency = concurrency
         self._unmarked = deque(works)
+        self._again: deque[Work] = deque()
         self._marked: deque[Work] = deque()
         self._later: list[tuple[float, int, Work]] = []
         self._order = itertools.count()
@@ -40,7 +41,7 @@ class Backlog:
     @property
     def under_way(self) -> bool:
         """Whether anything is marked and has no end yet."""
-        return bool(self._marked or self._later or self._in_flight)
+        return bool(self._again or self._marked or self._later or self._in_flight)
 
     @property
     def wants_marks(self) -> bool:
@@ -50,7 +51,7 @@ class Backlog:
     @property
     def _ahead(self) -> int:
         """How many are marked and not sent; of those in flight, some may wait for a thread."""
-        return len(self._marked) + max(0, len(self._in_flight) - self._concurrency)
+        return len(self._again) + len(self._marked) + max(0, len(self._in_flight) - self._concurrency)
 
     def __bool__(self) -> bool:
         return bool(self._unmarked) or self.under_way
@@ -68,7 +69,11 @@ class Backlog:
         self._marked.extend(works)
 
     def send_again(self, works: Sequence[Work]) -> None:
-        """Works that are marked already, to be sent before all others."""
+        """Works that were tried, to be sent before all others: what one try learnt is not left for many to learn."""
+        self._again.extend(works)
+
+    def put_back(self, works: Sequence[Work]) -> None:
+        """Works that are marked and were not sent after all."""
         self._marked.extendleft(reversed(works))
 
     def send_later(self, work: Work, at: float) -> None:
@@ -78,8 +83,8 @@ class Backlog:
         """What goes in flight next, if anything may. `nothing_new`: only what failed before."""
         if self._later and self._later[0][0] <= now:
             work = heapq.heappop(self._later)[2]
-        elif self._marked and not nothing_new:
-            work = self._marked.popleft()
+        elif (self._again or self._marked) and not nothing_new:
+            work = (self._again or self._marked).popleft()
         else:
             return None
         self._in_flight.add(work)
@@ -87,7 +92,7 @@ class Backlog:
 
     def sendable_at(self, *, nothing_new: bool) -> float:
         """From when on `take_to_send` has something: in the past if it has now, infinity if only answers help."""
-        if self._marked and not nothing_new:
+        if (self._again or self._marked) and not nothing_new:
             return -math.inf
         return self._later[0][0] if self._later else math.inf
 
@@ -98,8 +103,8 @@ class Backlog:
     def clear(self) -> tuple[list[Work], list[Work]]:
         """Forget all works; returns those that are marked and have no end yet, and those that are not marked."""
         later = [work for _at, _order, work in self._later]
-        begun = [*self._in_flight, *self._marked, *later]
+        begun = [*self._in_flight, *self._again, *self._marked, *later]
         unmarked = list(self._unmarked)
-        for works in (self._unmarked, self._marked, self._later, self._in_flight):
+        for works in (self._unmarked, self._again, self._marked, self._later, self._in_flight):
             works.clear()
         return begun, unmarked

@@ -92,6 +92,9 @@ class Sending:
                 self._write()
                 self._submit(workers)
                 for work, tried in workers.done(self._idle_seconds()):
+                    if tried.request_id is None:
+                        # What was handed to the threads ahead is to be decided on again.
+                        self._take_back(workers)
                     self._take_in(work, tried)
             self._store_regions()
         except StateError as error:
@@ -124,7 +127,7 @@ class Sending:
     def _submit(self, workers: Workers[Work, Tried]) -> None:
         if self._try.holding:
             self._take_back(workers)
-            self._try.holding = False
+            return
         while not self._over and len(self._backlog.in_flight) < self._most_submitted:
             now = _clock.now()
             if now < self._pace.ready_at() or now >= self._claim.ends_at:
@@ -146,7 +149,7 @@ class Sending:
         waiting = workers.take_back()
         for work in waiting:
             self._backlog.landed(work)
-        self._backlog.send_again(waiting)
+        self._backlog.put_back(waiting)
 
     @property
     def _holds_back(self) -> bool:
@@ -208,10 +211,11 @@ class Sending:
             self._outcomes.requests += tried.error.kind is not Kind.UNREACHABLE
             self._take_in_error(work, tried.started, tried.error)
         else:
-            # Nothing was sent: the claim had ended, or there are no credentials.
-            self._backlog.send_again([work])
+            # Nothing was sent: the claim had ended, another try had just failed, or there are no credentials.
+            self._backlog.put_back([work])
             if tried.refused is not None:
                 self._end(str(tried.refused))
+        self._try.decided(work)
 
     def _take_in_error(self, work: Work, started: float, error: KooPhoneError) -> None:
         now = _clock.now()

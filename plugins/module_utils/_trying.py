@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from collections.abc import Callable
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
@@ -25,8 +27,18 @@ class Trying:
         self._call = call
         self._options = options
         self._over = over
-        #: Set by a thread whose try failed, so that none begins what it has not been decided to send all the same.
-        self.holding = False
+        # What failed in a thread, until it was decided what follows from that.
+        self._undecided: deque[Work] = deque()
+
+    @property
+    def holding(self) -> bool:
+        """Whether a try failed of which the deciding thread doesn't know yet: until then, none begins."""
+        return bool(self._undecided)
+
+    def decided(self, work: Work) -> None:
+        """It was decided what follows from this try."""
+        with contextlib.suppress(ValueError):
+            self._undecided.remove(work)
 
     def __call__(self, work: Work) -> Tried:
         """Try once. Nothing was sent where the result has neither a request id nor an error."""
@@ -34,7 +46,7 @@ class Trying:
             return Tried(_clock.now())
         tried = self._tried(work)
         if tried.request_id is None:
-            self.holding = True
+            self._undecided.append(work)
         return tried
 
     def _tried(self, work: Work) -> Tried:
