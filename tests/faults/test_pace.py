@@ -288,9 +288,9 @@ def test_server_that_listens_and_closes_sees_no_storm(fleet: Fleet) -> None:
         applied = fleet.run(group, url=url, batch_size=10, retries=2, settle=0.0)
     message, outcomes = message_of(applied), applied.outcomes
     assert "3 batches in a row failed with all their tries" in message
-    # Of a hundred batches, eight at once and two more until it is clear that nobody answers, each three times.
-    assert len(outcomes.not_attempted) >= 900
-    assert len(connections) == outcomes.requests <= 30
+    # Of a hundred batches, eight at once and a few more until it is clear that nobody answers, each three times.
+    assert len(outcomes.not_attempted) >= 880
+    assert len(connections) == outcomes.requests <= 36
 
 
 def test_server_that_only_answers_503_sees_no_storm(fleet: Fleet, emulator: Emulator) -> None:
@@ -300,8 +300,8 @@ def test_server_that_only_answers_503_sees_no_storm(fleet: Fleet, emulator: Emul
     message, outcomes = message_of(applied), applied.outcomes
     assert "the service does not answer as it should" in message
     assert "HTTP 503" in message
-    assert emulator.count() == outcomes.requests <= 30
-    assert len(outcomes.not_attempted) >= 900
+    assert emulator.count() == outcomes.requests <= 36
+    assert len(outcomes.not_attempted) >= 880
 
 
 def test_server_that_never_answers_sees_no_storm(fleet: Fleet) -> None:

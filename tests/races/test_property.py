@@ -33,8 +33,8 @@ def _drive(tmp_path: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     [
         ("sqlite", 0, 5),
         ("postgresql", 0, 5),
-        pytest.param("sqlite", 1000, 40, marks=pytest.mark.slow),
-        pytest.param("postgresql", 1000, 40, marks=pytest.mark.slow),
+        pytest.param("sqlite", 1000, 20, marks=pytest.mark.slow),
+        pytest.param("postgresql", 1000, 20, marks=pytest.mark.slow),
     ],
 )
 def test_whatever_is_killed_paused_or_raced_the_store_says_what_is_so(
