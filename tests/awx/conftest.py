@@ -12,15 +12,14 @@ import pytest
 from tests.awx.running import Controller
 from tests.awx.setting_up import EXAMPLE, SECRETS, Admin, Setup
 from tests.emulator.handle import Emulator
+from tests.support.emulators import served
 from tests.support.postgres import PostgreSQL
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests of a process; whatever it had to complain about fails the run."""
-    with Emulator(["--open-fleet"]) as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served("--open-fleet")
 
 
 @pytest.fixture

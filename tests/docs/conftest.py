@@ -17,6 +17,7 @@ import pytest
 
 from tests.docs.blocks import BLOCKS, ROOT, of_kind
 from tests.emulator.handle import Emulator
+from tests.support.emulators import served
 
 
 def printed(variable: str) -> str:
@@ -31,9 +32,7 @@ def printed(variable: str) -> str:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests of a process; whatever it had to complain about fails the run."""
-    with Emulator(["--open-fleet"]) as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served("--open-fleet")
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ import pytest
 
 from tests.emulator.handle import Emulator
 from tests.emulator_tests.api import Api
+from tests.support.emulators import served
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests; whatever it had to complain about fails the run."""
-    with Emulator() as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served()
 
 
 @pytest.fixture

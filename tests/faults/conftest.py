@@ -15,7 +15,9 @@ from ansible_collections.koophone.fleet.plugins.module_utils import _pace
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Credentials
 from tests.emulator.handle import Emulator
 from tests.faults.identity import MetadataService, Setting, metadata_service
-from tests.faults.running import Fleet, Module
+from tests.faults.running import Module
+from tests.support.emulators import served
+from tests.support.fleets import Fleet
 
 _OUTSIDE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "CI")
 
@@ -23,9 +25,7 @@ _OUTSIDE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_B
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests of a process; whatever it had to complain about fails the run."""
-    with Emulator() as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served()
 
 
 @pytest.fixture

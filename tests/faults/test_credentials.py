@@ -20,7 +20,8 @@ from tests.emulator.codes import AUTH_TOKENS
 from tests.emulator.handle import Emulator
 from tests.faults import identity
 from tests.faults.identity import IDENTITIES, TELLTALE, Setting
-from tests.faults.running import A, B, Fleet, Module, ids_of, message_of
+from tests.faults.running import Module, message_of
+from tests.support.fleets import A, B, Fleet, ids_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
 

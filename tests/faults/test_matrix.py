@@ -17,7 +17,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils._auth import Creden
 from tests.emulator.codes import AUTH_TOKENS
 from tests.emulator.handle import Emulator
 from tests.faults.identity import IDENTITIES, TELLTALE, Setting
-from tests.faults.running import A, B, Fleet, ids_of, message_of
+from tests.faults.running import message_of
+from tests.support.fleets import A, B, Fleet, ids_of
 
 # The vendor's signer asks for the time in a way that newer Pythons frown upon.
 pytestmark = pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")

@@ -22,7 +22,8 @@ import pytest
 from ansible_collections.koophone.fleet.plugins.module_utils import _pace, _sending
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import Pace, backoff
 from tests.emulator.handle import Emulator
-from tests.faults.running import A, B, Fleet, ids_of, message_of
+from tests.faults.running import message_of
+from tests.support.fleets import A, B, Fleet, ids_of
 
 REAL = {name: getattr(_pace, name) for name in ("_BACKOFF_FIRST", "_BACKOFF_MOST", "_UNREACHABLE_MOST", "_RATE_LEAST")}
 

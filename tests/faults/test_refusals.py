@@ -14,7 +14,8 @@ import pytest
 
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import InstanceGroup
 from tests.emulator.handle import Emulator
-from tests.faults.running import A, B, Fleet, Module, ids_of, message_of
+from tests.faults.running import Module, message_of
+from tests.support.fleets import A, B, Fleet, ids_of
 
 BAD = {
     "missing": (404, "KOOPHONE.API.4001", "the instance does not exist"),

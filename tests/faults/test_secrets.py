@@ -21,7 +21,7 @@ from tests.emulator.codes import AUTH_TOKENS
 from tests.emulator.handle import Emulator
 from tests.faults import identity
 from tests.faults.identity import ACCESS_KEY, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TELLTALE, TOKEN
-from tests.faults.running import A, B
+from tests.support.fleets import A, B
 
 DATABASE_PASSWORD = "S3CRETdatabase%2Fpassword"
 # Each with the credentials that it echoes, in whatever spelling.

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.handle import Emulator
-from tests.faults.running import A, B, Fleet, ids_of
+from tests.support.fleets import A, B, Fleet, ids_of
 
 PATIENCE = 60.0
 

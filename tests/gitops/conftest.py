@@ -17,6 +17,7 @@ from tests.gitops.forge import Forge
 from tests.gitops.github import GitHub
 from tests.gitops.gitlab import GitLab, Scoped
 from tests.gitops.team import VAULT_PASSWORDS, Machine, Team
+from tests.support.emulators import served
 from tests.support.postgres import PostgreSQL
 
 ENVIRONMENTS = ("staging", "production")
@@ -30,9 +31,7 @@ IAM = {"static_tokens": [], "iam_username": "fleet-operator", "iam_password": PA
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests of a process; whatever it had to complain about fails the run."""
-    with Emulator(["--open-fleet"]) as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served("--open-fleet")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from tests.emulator.handle import Emulator
 from tests.inventory.running import PLUGIN, Ansible
+from tests.support.emulators import served
 
 REGIONS = ("cn-north-4", "cn-south-1", "cn-east-3")
 SKUS = (
@@ -36,9 +37,7 @@ def fleet(count: int) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests of a process; whatever it had to complain about fails the run."""
-    with Emulator() as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served()
 
 
 @pytest.fixture

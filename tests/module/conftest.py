@@ -11,14 +11,13 @@ import pytest
 
 from tests.emulator.handle import Emulator
 from tests.module.running import Ansible
+from tests.support.emulators import served
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests of a process; whatever it had to complain about fails the run."""
-    with Emulator(["--open-fleet"]) as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served("--open-fleet")
 
 
 @pytest.fixture

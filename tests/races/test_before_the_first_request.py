@@ -22,6 +22,7 @@ from tests.emulator.handle import Emulator
 from tests.races.evidence import lies
 from tests.races.play import CALM
 from tests.races.run import RunSpec, carry_out, job_of, location_of, palette
+from tests.support.emulators import served
 from tests.support.postgres import PostgreSQL
 
 SERVICE = "https://service.example"
@@ -36,9 +37,7 @@ def server() -> Iterator[PostgreSQL]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served()
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._stores impo
 from tests.emulator.handle import Emulator
 from tests.races.evidence import digest_of_palette, lies
 from tests.races.play import CALM
+from tests.races.processes import Processes
 from tests.races.run import RunSpec, Timing, location_of
-from tests.races.test_processes import Processes
 
 SERVICE = "https://service.example"
 INSTANCES = [f"instance-{number}" for number in range(6)]
@@ -37,13 +37,6 @@ def emulator() -> Iterator[Emulator]:
         running.add(INSTANCES, region="cn-south-1")
         yield running
         assert running.log() == ""
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    made = Processes(tmp_path)
-    yield made
-    made.end()
 
 
 def test_a_run_paused_before_its_first_byte_takes_back_what_it_has_made_untrue(

@@ -28,7 +28,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._stores impo
 from tests.emulator.handle import Emulator
 from tests.races.evidence import digest, lies
 from tests.races.run import location_of, palette
-from tests.support.postgres import PostgreSQL
 
 INSTANCES = [f"instance-{number:04}" for number in range(1000)]
 # Long enough for Ansible to start again within that time on a busy machine.
@@ -41,15 +40,6 @@ def emulator() -> Iterator[Emulator]:
         running.add(INSTANCES, region="cn-south-1")
         yield running
         assert running.log() == ""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state/fleet.sqlite3"
-        return
-    with PostgreSQL() as server:
-        yield server.url(server.create_database())
 
 
 @dataclass

@@ -6,27 +6,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Status
 from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import records_of
-from tests.emulator.handle import PROJECT_ROOT, Emulator
-from tests.races.evidence import Evidence, Sender, compared, digest, digest_of_palette, lies
+from tests.emulator.handle import Emulator
+from tests.races.evidence import Evidence, compared, digest, digest_of_palette, lies
 from tests.races.play import CALM
+from tests.races.processes import Process, Processes
 from tests.races.run import RunSpec, Timing, location_of
-from tests.support.postgres import PostgreSQL
 
 SERVICE = "https://service.example"
 INSTANCES = [f"instance-{number:03}" for number in range(500)]
@@ -42,82 +35,6 @@ def emulator() -> Iterator[Emulator]:
     with Emulator() as running:
         yield running
         assert running.log() == ""
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state/fleet.sqlite3"
-        return
-    with PostgreSQL() as server:
-        yield server.url(server.create_database())
-
-
-@dataclass
-class Process:
-    """A run in a process of its own."""
-
-    running: subprocess.Popen[str]
-    sender: Sender
-    result: Path
-    #: Since when it is paused and for how long, in monotonic seconds.
-    paused: tuple[float, float] | None = None
-
-    def ended(self) -> bool:
-        return self.running.poll() is not None
-
-    def pause(self, seconds: float) -> None:
-        self.running.send_signal(signal.SIGSTOP)
-        self.paused = time.monotonic(), seconds
-
-    def continue_in_time(self) -> None:
-        if self.paused is not None and time.monotonic() >= sum(self.paused):
-            # Noted before, so that a request that goes out at once counts as sent after the pause.
-            self.sender.pauses.append((self.paused[0], time.monotonic() + 0.05))
-            self.running.send_signal(signal.SIGCONT)
-            self.paused = None
-
-    def outcome(self) -> dict[str, Any]:
-        outcome: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
-        assert "traceback" not in outcome, outcome["traceback"]
-        assert "error" not in outcome, outcome["error"]
-        return outcome
-
-
-@dataclass
-class Processes:
-    folder: Path
-    all: list[Process] = field(default_factory=list)
-
-    def start(self, spec: RunSpec) -> Process:
-        number = len(self.all)
-        log, result = self.folder / f"log-{number}", self.folder / f"result-{number}"
-        running = subprocess.Popen(
-            [sys.executable, "-m", "tests.races.run", str(log), str(result)],
-            cwd=PROJECT_ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-        assert running.stdin is not None
-        running.stdin.write(replace(spec, name=f"run-{number}").as_json())
-        running.stdin.close()
-        process = Process(running, Sender(spec.timing, log), result)
-        self.all.append(process)
-        return process
-
-    def end(self) -> None:
-        for process in self.all:
-            if not process.ended():
-                process.running.kill()
-            process.running.wait()
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    made = Processes(tmp_path)
-    yield made
-    made.end()
 
 
 def test_four_processes_never_send_different_settings_at_once_and_the_store_agrees_with_the_truth(

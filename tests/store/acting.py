@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,3 +215,24 @@ class Stores:
 
 def seen(reading: Reading, ids: Iterable[str]) -> dict[str, str | None]:
     return {instance_id: reading.memory.of(instance_id).digest for instance_id in ids}
+
+
+def at_once(count: int, work: Callable[[], object]) -> list[str]:
+    """Do this in so many threads at the same moment; returns their names."""
+    barrier = threading.Barrier(count)
+    errors: list[BaseException] = []
+
+    def begin() -> None:
+        barrier.wait()
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=begin, name=f"thread-{number}") for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    return [thread.name for thread in threads]

@@ -23,7 +23,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._location im
 from ansible_collections.koophone.fleet.plugins.module_utils._state._reading import Reading
 from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at
 from ansible_collections.koophone.fleet.plugins.module_utils._state.postgresql import SCHEMA, PostgresqlStore
-from tests.store.acting import GRACE, LEASE, SERVICE, S, Stores, T, U, choose, seen
+from tests.store.acting import GRACE, LEASE, SERVICE, S, Stores, T, U, at_once, choose, seen
 from tests.store.proxy import Proxy, Where
 from tests.support.postgres import PostgreSQL
 
@@ -104,7 +104,7 @@ def test_what_will_not_change_is_not_tried_again(database: str, monkeypatch: pyt
         _look(url)
 
 
-def test_a_role_that_may_not_connect_is_told_so_at_once(
+def test_a_role_that_may_not_connect_is_told_soat_once(
     server: PostgreSQL, database: str, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = database.rpartition("/")[2]
@@ -271,7 +271,7 @@ def test_an_older_store_is_migrated_once_by_whoever_writes_first(
     monkeypatch.setitem(_schema.MIGRATIONS, older, ("ALTER TABLE {schema}instances ADD COLUMN added TEXT",))
     with pytest.raises(StateError, match=r"older koophone\.fleet"):
         _look(database)
-    _at_once(8, lambda: PostgresqlStore.open(database).close())
+    at_once(8, lambda: PostgresqlStore.open(database).close())
     assert _look(database) == KNOWN
     assert stores.rows("instances", "added") == [(None,), (None,)]
 
@@ -298,7 +298,7 @@ def test_tables_are_made_once_by_whoever_comes_first(database: str) -> None:
         actor.apply([name], S)
         actor.store.close()
 
-    names = _at_once(8, open_and_apply)
+    names = at_once(8, open_and_apply)
     stores = _stores(database)
     assert [record.instance_id for record in stores.records(None)] == sorted(names)
     stores.close()
@@ -315,27 +315,6 @@ def test_it_keeps_to_a_schema_of_its_own(database: str, stores: Stores) -> None:
                 assert connection.execute(f"SELECT count(*) FROM public.{name}".encode()).fetchone() == (0,)
     finally:
         _execute(database, *(f"DROP TABLE IF EXISTS public.{name}" for name in others))
-
-
-def _at_once(count: int, work: Callable[[], object]) -> list[str]:
-    """Do this in so many threads at the same moment; returns their names."""
-    barrier = threading.Barrier(count)
-    errors: list[BaseException] = []
-
-    def begin() -> None:
-        barrier.wait()
-        try:
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=begin, name=f"thread-{number}") for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    return [thread.name for thread in threads]
 
 
 # --- what the server is set to ---------------------------------------------------------------------------------------
@@ -477,7 +456,7 @@ def test_rows_are_locked_in_one_order_so_that_runs_do_not_block_each_other(serve
                 actor.release()
         store.close()
 
-    _at_once(6, work)
+    at_once(6, work)
     # Closed connections have reported what they counted.
     assert server.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = %s", [name]) == before
 

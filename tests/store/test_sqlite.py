@@ -34,7 +34,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._stores impo
 from ansible_collections.koophone.fleet.plugins.module_utils._state.sqlite import SqliteStore
 from tests.emulator.handle import Emulator
 from tests.races.run import RunSpec, palette
-from tests.store.acting import GRACE, LEASE, SERVICE, S, Stores, T, seen
+from tests.store.acting import GRACE, LEASE, SERVICE, S, Stores, T, at_once, seen
 
 AB = ["a", "b"]
 
@@ -336,7 +336,7 @@ def test_an_older_store_is_migrated_once_by_whoever_writes_first(
     monkeypatch.setitem(_schema.MIGRATIONS, older, ("ALTER TABLE {schema}instances ADD COLUMN added TEXT",))
     with pytest.raises(StateError, match=r"older koophone\.fleet"):
         _look(path)
-    _at_once(8, lambda: SqliteStore.open(path).close())
+    at_once(8, lambda: SqliteStore.open(path).close())
     assert _look(path) == KNOWN
     filled.actor("two").apply(AB, T)
     assert filled.rows("instances", "added") == [(None,), (None,)]
@@ -364,31 +364,10 @@ def test_a_store_is_made_once_by_whoever_comes_first(path: Path) -> None:
         actor.apply([name], S)
         actor.store.close()
 
-    names = _at_once(8, open_and_apply)
+    names = at_once(8, open_and_apply)
     assert list(path.parent.iterdir()) == [path]
     found = records_of(Location(path=path), SERVICE, None, history=False)
     assert [record.instance_id for record in found] == sorted(names)
-
-
-def _at_once(count: int, work: Callable[[], object]) -> list[str]:
-    """Do this in so many threads at the same moment; returns their names."""
-    barrier = threading.Barrier(count)
-    errors: list[BaseException] = []
-
-    def begin() -> None:
-        barrier.wait()
-        try:
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=begin, name=f"thread-{number}") for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    return [thread.name for thread in threads]
 
 
 # --- crashes ---------------------------------------------------------------------------------------------------------

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import Credentials
 from tests.emulator.handle import Emulator
-from tests.wire.running import Api, Fleet
+from tests.support.emulators import served
+from tests.support.fleets import Fleet
+from tests.wire.running import Api
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Emulator]:
     """One emulator for all tests of a process; whatever it had to complain about fails the run."""
-    with Emulator() as emulator:
-        yield emulator
-        assert emulator.log() == ""
+    yield from served()
 
 
 @pytest.fixture
@@ -54,4 +55,4 @@ def fleet(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(_pace, "_BACKOFF_FIRST", 0.01)
     monkeypatch.setattr(_pace, "_BACKOFF_MOST", 0.05)
-    return Fleet(emulator, tmp_path / "state" / "fleet.sqlite3")
+    return Fleet(emulator, tmp_path / "state" / "fleet.sqlite3", Credentials(auth_token=emulator.token))

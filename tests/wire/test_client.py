@@ -14,7 +14,8 @@ import pytest
 
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, Kind
 from tests.emulator.handle import Emulator
-from tests.wire.running import PATH, Api, settings, was_abandoned
+from tests.support.fleets import settings
+from tests.wire.running import PATH, Api, was_abandoned
 
 NOT_PROCESSED, ENDED, IN_DOUBT = Fate.NOT_PROCESSED, Fate.ENDED, Fate.IN_DOUBT
 
