@@ -67,7 +67,9 @@ from ansible_collections.koophone.fleet.plugins.plugin_utils._values import plai
 
 def video_setting_report(result: Mapping[str, Any], given: Mapping[str, Any], diff_mode: bool) -> dict[str, Any]:
     """See DOCUMENTATION."""
-    return report(plain(result), plain(given), bool(diff_mode))
+    # The ids of a large fleet have no say in the words, and would be copied each time that one is asked for.
+    told = {name: given[name] for name in given if name not in ("instance_groups", "options")}
+    return report(plain(result), plain(told), bool(diff_mode))
 
 
 class FilterModule:

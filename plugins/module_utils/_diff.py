@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import InstanceGroup
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import UNKNOWN, Plan
@@ -21,6 +21,24 @@ from ansible_collections.koophone.fleet.plugins.module_utils._wording import ins
 # that are too large.
 MAX_LINES = 1900
 MAX_CHARACTERS = 90_000
+
+
+class Room:
+    """What is left of the room that one diff has. The first entry always fits, and after the one that doesn't, none."""
+
+    def __init__(self) -> None:
+        self._lines = self._characters = self._entries = 0
+        self._full = False
+
+    def takes(self, entry: Mapping[str, str]) -> bool:
+        """Whether there is room for one more entry."""
+        # With what Ansible prints around it; and in characters of its JSON, where one of a name may become six.
+        self._lines += entry.get("before", "").count("\n") + entry.get("after", "").count("\n") + 4
+        self._characters += len(json.dumps(entry))
+        beyond = self._lines > MAX_LINES or self._characters > MAX_CHARACTERS
+        self._full = self._full or (self._entries > 0 and beyond)
+        self._entries += 1
+        return not self._full
 
 
 def diff_of(plan: Plan, groups: Sequence[InstanceGroup]) -> list[dict[str, str]]:
@@ -43,16 +61,13 @@ def forgotten_diff(last_applied: Iterable[Settings]) -> list[dict[str, str]]:
 def _limited(all_entries: Iterable[tuple[dict[str, str], int]]) -> list[dict[str, str]]:
     """As many entries as a result may hold, each given with its number of instances, and a line about the rest."""
     entries: list[dict[str, str]] = []
-    lines = characters = 0
+    room = Room()
     left_out = Counter[str]()
     for entry, instances in all_entries:
-        # With what Ansible prints around it; and in characters of its JSON, where one of a name may become six.
-        lines += entry["before"].count("\n") + entry["after"].count("\n") + 4
-        characters += len(json.dumps(entry))
-        if entries and (left_out or lines > MAX_LINES or characters > MAX_CHARACTERS):
-            left_out.update(entries=1, instances=instances)
-        else:
+        if room.takes(entry):
             entries.append(entry)
+        else:
+            left_out.update(entries=1, instances=instances)
     if left_out:
         more = f"... and {left_out['entries']} more differences, of {left_out['instances']} instances\n"
         entries.append({"prepared": more})

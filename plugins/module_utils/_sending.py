@@ -125,10 +125,7 @@ class Sending:
             self._broken = True
 
     def _submit(self, workers: Workers[Work, Tried]) -> None:
-        if self._try.holding:
-            self._take_back(workers)
-            return
-        while not self._over and len(self._backlog.in_flight) < self._most_submitted:
+        while not self._over and not self._try.holding and len(self._backlog.in_flight) < self._most_submitted:
             now = _clock.now()
             if now < self._pace.ready_at() or now >= self._claim.ends_at:
                 return

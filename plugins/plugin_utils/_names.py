@@ -54,12 +54,10 @@ PLAY_VARIABLES = {
     "video_setting_presets": "define all presets for the whole play, and choose a host's with koophone_network_presets",
     "video_setting_network_presets": "a host's own are koophone_network_presets",
     "video_setting_overrides": "a host's own are koophone_overrides",
-    "video_setting_allow_empty": "there is no koophone_* variable for this",
-    "video_setting_require_approval": "there is no koophone_* variable for this",
-    "video_setting_waves": "there is no koophone_* variable for this",
-    "video_setting_max_failures": "there is no koophone_* variable for this",
-    "video_setting_fail_on_drift": "there is no koophone_* variable for this",
-    **{f"video_setting_{option}": "there is no koophone_* variable for this" for option in OPTIONS},
+    **{
+        f"video_setting_{name}": "there is no koophone_* variable for this"
+        for name in ("allow_empty", "require_approval", "waves", "max_failures", "fail_on_drift", *OPTIONS)
+    },
 }
 HOST_VARIABLES = ("koophone_instance_id", "koophone_region", "koophone_network_presets", "koophone_overrides")
 

@@ -8,17 +8,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ansible_collections.koophone.fleet.plugins.module_utils._diff import Room
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import Portion, parse_portion
+from ansible_collections.koophone.fleet.plugins.module_utils._report import LISTED_AT_MOST
 from ansible_collections.koophone.fleet.plugins.plugin_utils._values import counted, is_unset, to_list, to_text
-
-_LISTED_AT_MOST = 100
-# Differences are shown wave by wave; of all together no more is kept than one run would show.
-_DIFFERENCES_AT_MOST = 100_000
 
 
 def parse_waves(value: Any, place: str, mistakes: list[str]) -> list[str]:
@@ -123,7 +120,7 @@ def _together(done: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, A
         "instance_groups": [
             {"name": group["name"], **_counts(before[group["name"]], group)} for group in result["instance_groups"]
         ],
-        "changed_instances": changed[:_LISTED_AT_MOST],
+        "changed_instances": changed[:LISTED_AT_MOST],
         "changed_instances_total": done["changed_instances_total"] + result["changed_instances_total"],
         "diff": _differences([*(done.get("diff") or []), *(result.get("diff") or [])]),
     }
@@ -143,12 +140,9 @@ def _counts(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, in
 
 
 def _differences(entries: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    kept: list[Mapping[str, str]] = []
-    size = 0
-    for number, entry in enumerate(entries):
-        size += len(json.dumps(entry))
-        if size > _DIFFERENCES_AT_MOST:
-            kept.append({"prepared": f"and {len(entries) - number} more differences\n"})
-            break
-        kept.append(entry)
+    """As many as one run would show; all of them were shown wave by wave."""
+    room = Room()
+    kept = [entry for entry in entries if room.takes(entry)]
+    if more := len(entries) - len(kept):
+        kept.append({"prepared": f"and {more} more differences\n"})
     return kept
