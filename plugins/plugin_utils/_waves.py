@@ -122,7 +122,7 @@ def _together(done: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, A
         ],
         "changed_instances": changed[:LISTED_AT_MOST],
         "changed_instances_total": done["changed_instances_total"] + result["changed_instances_total"],
-        "diff": _differences([*(done.get("diff") or []), *(result.get("diff") or [])]),
+        **_differences(done, result),
     }
 
 
@@ -139,10 +139,19 @@ def _counts(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, in
     }
 
 
-def _differences(entries: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """As many as one run would show; all of them were shown wave by wave."""
+def _differences(done: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """As many as one run would show, and a line about the rest; all of them were shown wave by wave."""
+    left_out = done.get("differences_left_out") or 0
+    before: Sequence[Mapping[str, str]] = done.get("diff") or []
+    kept = list(before[:-1] if left_out else before)
     room = Room()
-    kept = [entry for entry in entries if room.takes(entry)]
-    if more := len(entries) - len(kept):
-        kept.append({"prepared": f"and {more} more differences\n"})
-    return kept
+    for entry in kept:
+        room.takes(entry)
+    for entry in result.get("diff") or []:
+        if left_out or not room.takes(entry):
+            left_out += 1
+        else:
+            kept.append(entry)
+    if left_out:
+        kept.append({"prepared": f"... and {left_out} more differences\n"})
+    return {"diff": kept, "differences_left_out": left_out}
