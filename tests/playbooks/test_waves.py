@@ -141,3 +141,19 @@ def test_waves_that_make_no_sense_are_mistakes_and_nothing_is_sent(ansible: Ansi
         "video_setting_waves",
     ]
     assert emulator.count() == 0
+
+
+def test_waves_run_here_too_whatever_the_inventory_says_of_localhost(ansible: Ansible, emulator: Emulator) -> None:
+    strange = {
+        "ansible_connection": "no.such.connection",
+        "ansible_become": True,
+        "ansible_become_method": "no.such.method",
+        "ansible_python_interpreter": "/no/such/python",
+        "ansible_shell_type": "powershell",
+    }
+    hosts = {instance_id: {"koophone_instance_id": instance_id} for instance_id in IDS[:20]}
+    inventory = {"all": {"vars": strange, "hosts": {"localhost": strange, **hosts}}}
+    ansible.write("inventory.json", json.dumps(inventory))
+    run = _apply(ansible, video_setting_waves="10%,100%")
+    assert run.status == 0, run.output
+    assert _applied(emulator) == set(IDS[:20])
