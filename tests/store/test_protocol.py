@@ -565,6 +565,49 @@ def test_a_lost_claim_is_harmless_where_the_other_brings_the_very_same_settings(
     repeated.assert_known(AB, S)
 
 
+def test_what_comes_too_late_doesnt_count_against_a_claim_that_was_given_back_unused(repeated: Stores) -> None:
+    first, second, third = repeated.actors("first", "second", "third")
+    first.claim_all(AB, S)
+    first.mark(AB, S)
+    repeated.let_pass(LEASE + GRACE)
+    second.apply(AB, S)
+    third.claim_all(AB, T)
+    assert first.confirm(["a"], S) == {"a"}
+    third.release()
+    assert first.confirm(["b"], S) == {"b"}
+    repeated.assert_known(["a"], None)
+    repeated.assert_known(["b"], S)
+
+
+def test_nothing_is_marked_nor_confirmed_under_a_claim_that_was_given_back(repeated: Stores) -> None:
+    first, second = repeated.actors("first", "second")
+    first.apply(AB, S)
+    second.claim_all(AB, T)
+    claim = second.claim
+    second.release()
+    assert second.store.record(claim, [], [Mark(("a",), T)]) == {"a"}
+    assert second.store.record(claim, [Resolution(("b",), T, Outcome.CONFIRMED, "late")], []) == {"b"}
+    repeated.assert_known(["a"], S)
+    repeated.assert_known(["b"], None)
+
+
+def test_what_was_marked_when_a_claim_is_given_back_can_be_claimed_at_once_for_the_same_settings(
+    repeated: Stores,
+) -> None:
+    first, second = repeated.actors("first", "second")
+    first.apply(["a", "b", "c"], S)
+    first.claim_all(["a", "b", "c"], T)
+    first.mark(["a", "b"], T)
+    assert first.confirm(["b"], T) == set()
+    first.release()
+    repeated.assert_known(["a"], None)
+    repeated.assert_known(["b"], T)
+    repeated.assert_known(["c"], S)
+    assert second.held(["a"], S)["a"].in_doubt
+    second.claim_all(["a"], T)
+    second.claim_all(["b", "c"], S)
+
+
 def test_what_comes_too_late_of_one_run_counts_against_a_third(repeated: Stores) -> None:
     first, second, third = repeated.actors("first", "second", "third")
     first.claim_all(["a"], S)
@@ -598,6 +641,20 @@ def test_one_record_writes_how_some_ended_and_which_are_next(repeated: Stores) -
     repeated.assert_known(["a"], T)
     repeated.assert_known(["b", "d"], None)
     repeated.assert_known(["c"], S)
+
+
+def test_what_one_record_confirms_twice_is_in_the_history_twice(repeated: Stores) -> None:
+    (run,) = repeated.actors("one")
+    run.claim_all(AB, S)
+    run.mark(AB, S)
+    confirmed = [
+        Resolution(("a", "b"), S, Outcome.CONFIRMED, "first"),
+        Resolution(("a",), S, Outcome.CONFIRMED, "second"),
+    ]
+    assert run.store.record(run.claim, confirmed, []) == set()
+    history = {record.instance_id: record.history for record in repeated.records(AB, history=True)}
+    assert {one.request_id for one in history["a"]} == {"first", "second"}
+    assert [one.request_id for one in history["b"]] == ["first"]
 
 
 # --- regions ---------------------------------------------------------------------------------------------------------

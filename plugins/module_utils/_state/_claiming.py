@@ -61,14 +61,17 @@ def resolve_marks(tx: Transaction) -> str:
     )
 
 
-def take(tx: Transaction, service: int, claim: int, now: float, taken: Mapping[str, int]) -> None:
-    """Put instances under a claim; `taken` says which settings it wants for each."""
-    by_settings: dict[int, list[str]] = {}
+def take(
+    tx: Transaction, service: int, claim: int, now: float, taken: Mapping[str, int], rows: Mapping[str, Row]
+) -> None:
+    """Put instances under a claim; `taken` says which settings it wants for each, `rows` how they stand."""
+    alike: dict[tuple[int, bool], list[str]] = {}
     for instance_id, settings in taken.items():
-        by_settings.setdefault(settings, []).append(instance_id)
-    for settings, ids in sorted(by_settings.items()):
+        alike.setdefault((settings, rows[instance_id].marked is not None), []).append(instance_id)
+    for (settings, marked), ids in sorted(alike.items()):
+        resolved = f"{resolve_marks(tx)}," if marked else ""
         tx.change(
-            f"UPDATE instances SET {resolve_marks(tx)}, claim = :claim, wants = :settings,"
+            f"UPDATE instances SET{resolved} claim = :claim, wants = :settings,"
             " generation = generation + 1, claimed_generation = generation + 1"
             " WHERE service = :service AND instance_id {ids}",
             {"now": now, "claim": claim, "settings": settings, "service": service},
@@ -108,18 +111,22 @@ def held_by(
     }
 
 
-def release(tx: Transaction, service: int, claim: int, instance_ids: Collection[str]) -> None:
-    """Give a claim back."""
-    tx.rows(
-        f"SELECT instance_id FROM instances WHERE service = :service AND claim = :claim AND instance_id {{ids}}"
-        f" ORDER BY instance_id{tx.for_update}",
-        {"service": service, "claim": claim},
-        ids=instance_ids,
-    )
-    tx.change(
-        f"UPDATE instances SET {resolve_marks(tx)}, claim = NULL, wants = NULL"
-        " WHERE service = :service AND claim = :claim AND instance_id {ids}",
-        {"now": tx.lease_now(), "service": service, "claim": claim},
-        ids=instance_ids,
-    )
+def release(tx: Transaction, service: int, claim: int, marked: Collection[str]) -> None:
+    """Give a claim back; `marked` are those of its instances that may have a mark.
+
+    Its number stays with the instances and means nothing any more: no claim ever gets it again.
+    """
+    if marked:
+        tx.rows(
+            "SELECT instance_id FROM instances WHERE service = :service AND claim = :claim AND instance_id {ids}"
+            f" ORDER BY instance_id{tx.for_update}",
+            {"service": service, "claim": claim},
+            ids=marked,
+        )
+        tx.change(
+            f"UPDATE instances SET{resolve_marks(tx)}, claim = NULL, wants = NULL"
+            " WHERE service = :service AND claim = :claim AND instance_id {ids}",
+            {"now": tx.lease_now(), "service": service, "claim": claim},
+            ids=marked,
+        )
     tx.change("DELETE FROM claims WHERE id = :claim", {"claim": claim})

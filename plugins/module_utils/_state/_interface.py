@@ -76,13 +76,17 @@ class Held:
 
 @dataclass
 class Claim:
-    """A run's right to its instances. `ends_at` is on this machine's `clock.now()`: no try may start after it."""
+    """A run's right to its instances. `ends_at` is on this machine's `clock.now()`: no try may start after it.
+
+    `marked` are those that the store may have a mark of, kept by the store.
+    """
 
     key: int
     service: str
     run: Run
     ends_at: float
     instance_ids: set[str] = field(default_factory=set)
+    marked: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ class Reading:
         records: dict[str, LastApplied] = {}
         for instance_id, key, applied_at, region in rows:
             if key is None:
-                records[instance_id] = LastApplied(None, None, region)
+                # Without a region it says no more than if it weren't there, as before it was ever claimed.
+                if region is not None:
+                    records[instance_id] = LastApplied(None, None, region)
                 continue
             if key not in settings:
                 settings[key] = Settings.from_canonical(texts[key])

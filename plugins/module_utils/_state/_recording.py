@@ -33,7 +33,8 @@ _IN_DOUBT = (
 _DOUBT = f"{_IN_DOUBT} changed_run = :run"
 # Whatever the instance has or may still get, from whomever, is these settings.
 _NOTHING_ELSE = (
-    "COALESCE(marked, :settings) = :settings AND COALESCE(wants, :settings) = :settings"
+    "COALESCE(marked, :settings) = :settings"
+    " AND (wants IS NULL OR wants = :settings OR NOT EXISTS (SELECT 1 FROM claims WHERE claims.id = instances.claim))"
     " AND (known = 0 OR settings = :settings) AND (doubt_until <= :now OR doubt_settings = :settings)"
 )
 # Of two that may have changed it, neither may go on as if nobody else had.
@@ -57,9 +58,8 @@ def record(
     ours = _lock_claimed(tx, service, claim.key, ids)
     now, wall = tx.lease_now(), tx.wall_now()
     params: dict[str, Any] = {"service": service, "run": run, "now": now, "wall": wall}
-    distinct = {part.settings.digest: part.settings for part in resolutions}
-    distinct.update((part.settings.digest, part.settings) for part in marks)
-    key_of = {digest: settings_key(tx, settings) for digest, settings in sorted(distinct.items())}
+    key_of = settings_keys(tx, [part.settings for part in (*resolutions, *marks)])
+    confirmed: set[str] = set()
     for resolution in resolutions:
         params_of = {
             **params,
@@ -68,6 +68,10 @@ def record(
             "doubt_for": resolution.doubt_for,
         }
         kept, lost = _split(resolution.instance_ids, ours)
+        if not confirmed.isdisjoint(kept):
+            # Confirmed a second time, it is in the history twice.
+            _remember(tx, service, confirmed)
+            confirmed.clear()
         tx.change(
             f"UPDATE instances SET{_SET[resolution.outcome]} WHERE service = :service AND instance_id {{ids}}".replace(
                 "{greatest}", tx.greatest
@@ -76,9 +80,10 @@ def record(
             ids=kept,
         )
         if resolution.outcome is Outcome.CONFIRMED:
-            _remember(tx, params_of, kept)
+            confirmed.update(kept)
         if lost and resolution.outcome is not Outcome.NOT_PROCESSED:
             _disown(tx, params_of, lost)
+    _remember(tx, service, confirmed)
     to_mark: dict[str, list[str]] = {}
     for mark in marks:
         to_mark.setdefault(mark.settings.digest, []).extend(mark.instance_ids)
@@ -120,18 +125,21 @@ def learn_regions(tx: Transaction, service: int, claim: int, regions: Mapping[st
         )
 
 
-def settings_key(tx: Transaction, settings: Settings) -> int:
-    """The key under which these settings are stored, once for all instances that have them."""
-    find = "SELECT id FROM settings WHERE digest = :digest"
-    params = {"digest": settings.digest, "canonical": settings.canonical}
-    key = tx.value(find, params)
-    if key is None:
+def settings_keys(tx: Transaction, several: Iterable[Settings]) -> dict[str, int]:
+    """Digest → the key under which such settings are stored, once for all instances that have them."""
+    distinct = {settings.digest: settings for settings in several}
+    find = "SELECT digest, id FROM settings WHERE digest {ids}"
+    found: dict[str, int] = dict(tx.rows(find, ids=distinct))
+    # In one order for all, so that no two runs with the same new settings wait for each other.
+    lacking = sorted(distinct.keys() - found.keys())
+    for digest in lacking:
         tx.change(
             "INSERT INTO settings (digest, canonical) VALUES (:digest, :canonical) ON CONFLICT (digest) DO NOTHING",
-            params,
+            {"digest": digest, "canonical": distinct[digest].canonical},
         )
-        key = tx.value(find, params)
-    return int(key)
+    if lacking:
+        found.update(tx.rows(find, ids=lacking))
+    return found
 
 
 def _lock_claimed(tx: Transaction, service: int, claim: int, ids: Collection[str]) -> set[str]:
@@ -140,8 +148,9 @@ def _lock_claimed(tx: Transaction, service: int, claim: int, ids: Collection[str
         instance_id
         for instance_id, holder, generation, claimed_generation in tx.rows(
             "SELECT instance_id, claim, generation, claimed_generation FROM instances"
-            f" WHERE service = :service AND instance_id {{ids}} ORDER BY instance_id{tx.for_update}",
-            {"service": service},
+            " WHERE service = :service AND instance_id {ids} AND EXISTS (SELECT 1 FROM claims WHERE id = :claim)"
+            f" ORDER BY instance_id{tx.for_update}",
+            {"service": service, "claim": claim},
             ids=ids,
         )
         if holder == claim and generation == claimed_generation
@@ -156,14 +165,16 @@ def _split(ids: Iterable[str], ours: Collection[str]) -> tuple[list[str], list[s
     return kept, lost
 
 
-def _remember(tx: Transaction, params: dict[str, Any], ids: Sequence[str]) -> None:
-    """Append to the history."""
+def _remember(tx: Transaction, service: int, ids: Collection[str]) -> None:
+    """Append what was just confirmed to the history."""
+    if not ids:
+        return
     tx.change(
         "INSERT INTO history (service, instance_id, settings, applied_at, request_id, run)"
         " SELECT service, instance_id, settings, applied_at, COALESCE(request_id, ''), run FROM instances"
         " WHERE service = :service AND instance_id {ids}"
         " ON CONFLICT (service, instance_id, run, request_id) DO NOTHING",
-        params,
+        {"service": service},
         ids=ids,
     )
 

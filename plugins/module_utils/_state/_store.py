@@ -63,9 +63,8 @@ class SqlStore(ABC):
             choice, rows = _choose(tx, service, service_key, instance_ids, choose)
             now = tx.lease_now()
             _note_plan(tx, run_key, choice, now)
-            wanted: dict[str, int] = {}
-            for want in choice.wanted:
-                wanted.update(dict.fromkeys(want.instance_ids, _recording.settings_key(tx, want.settings)))
+            keys = _recording.settings_keys(tx, [want.settings for want in choice.wanted])
+            wanted = {i: keys[want.settings.digest] for want in choice.wanted for i in want.instance_ids}
             holders = _claiming.lock_holders(tx, rows.values())
             verdicts = {
                 instance_id: judge(row, holders.get(row.claim or 0), run=run_key, wanted=wanted[instance_id], now=now)
@@ -80,7 +79,7 @@ class SqlStore(ABC):
                 {"run": run_key, "until": now + lease, "grace": grace},
             )
             _claiming.break_claims(tx, {rows[i].claim for i in taken if verdicts[i].breaks_claim})
-            _claiming.take(tx, service_key, key, now, taken)
+            _claiming.take(tx, service_key, key, now, taken, rows)
             return ClaimResult(Claim(key, service, run, started + lease, set(taken)), held)
 
         return self._writing(work)
@@ -101,13 +100,18 @@ class SqlStore(ABC):
 
     def record(self, claim: Claim, resolutions: Iterable[Resolution], marks: Iterable[Mark]) -> set[str]:
         resolved, marked = list(resolutions), list(marks)
+        to_mark = {instance_id for mark in marked for instance_id in mark.instance_ids}
+        # Beforehand: a transaction that failed may have been carried out all the same.
+        claim.marked |= to_mark
 
         def work(tx: Transaction) -> set[str]:
             service_key = _service_key(tx, claim.service)
             run_key = _run_key(tx, claim.run, service_key)
             return _recording.record(tx, service_key, run_key, claim, resolved, marked)
 
-        return self._writing(work)
+        lost = self._writing(work)
+        claim.marked -= {instance_id for one in resolved for instance_id in one.instance_ids} - to_mark
+        return lost
 
     def learn_regions(self, claim: Claim, regions: Mapping[str, Sequence[str]]) -> None:
         def work(tx: Transaction) -> None:
@@ -116,7 +120,7 @@ class SqlStore(ABC):
         self._writing(work)
 
     def release(self, claim: Claim) -> None:
-        self._writing(lambda tx: _claiming.release(tx, _service_key(tx, claim.service), claim.key, claim.instance_ids))
+        self._writing(lambda tx: _claiming.release(tx, _service_key(tx, claim.service), claim.key, claim.marked))
 
     def records(self, service: str | None, instance_ids: Collection[str] | None, *, history: bool) -> Sequence[Record]:
         return self._reading(lambda tx: records(tx, service, instance_ids, history=history))
