@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
-from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard
-from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
-from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, Plan, Target, make_plan
-from ansible_collections.koophone.fleet.plugins.module_utils._sending import DEADLINE_PASSED, LEASE, STOPPED, Sending
+from ansible_collections.koophone.fleet.plugins.module_utils._job import Applied, Job
+from ansible_collections.koophone.fleet.plugins.module_utils._outcome import DEADLINE_PASSED, STOPPED, Failure, Outcomes
+from ansible_collections.koophone.fleet.plugins.module_utils._plan import Plan, Target, make_plan
+from ansible_collections.koophone.fleet.plugins.module_utils._sending import LEASE, Sending
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
     Choice,
     Chooser,
@@ -27,54 +26,15 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
     Outcome,
     Reading,
     Resolution,
-    Run,
     StateError,
     Store,
     Wanted,
 )
 from ansible_collections.koophone.fleet.plugins.module_utils._wording import instances
-from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, SendOptions
+from ansible_collections.koophone.fleet.plugins.module_utils._work import Call
 
 # How often a run asks for instances that another one holds, in seconds.
 _ASK_AGAIN = 0.5
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a run is to bring about, and within which limits. `claim_timeout` and `history_age` are in seconds."""
-
-    run: Run
-    service: str
-    desired: Mapping[str, Target]
-    options: Options
-    guard: Guard
-    batch_size: int
-    claim_timeout: float
-    history_age: float
-    send: SendOptions
-    #: Told, while it happens, what the run waits for.
-    tell: Callable[[str], None] = lambda _text: None
-    #: Change only the first so many of the instances named; the guard judges the whole plan all the same.
-    up_to: int | None = None
-
-    def checked_plan(self, reading: Reading) -> Plan:
-        """The plan for what was read. Raises `RefusedError`."""
-        plan = make_plan(self.service, self.desired, reading.memory, self.options)
-        self.guard.check(plan, reading)
-        return plan if self.up_to is None else plan.up_to(self.up_to)
-
-
-@dataclass
-class Applied:
-    """The plan that was checked, and what became of it."""
-
-    plan: Plan
-    outcomes: Outcomes
-
-    @classmethod
-    def begun(cls, plan: Plan) -> Applied:
-        """Nothing has become of the instances yet; what is deferred is not attempted."""
-        return cls(plan, Outcomes(not_attempted=set(plan.deferred)))
 
 
 # Carries out what was planned for claimed instances, and returns those that were lost to somebody else meanwhile.

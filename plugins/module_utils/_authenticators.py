@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator, Credentials
-from ansible_collections.koophone.fleet.plugins.module_utils._key_auth import KeyAuthenticator
-from ansible_collections.koophone.fleet.plugins.module_utils._token_auth import GivenToken, IamToken
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Sender
 
 
@@ -24,10 +22,13 @@ def authenticator_of(
 
     `pause` waits so many seconds before IAM is asked again, or raises `CredentialsError`.
     """
-    if given.auth_token:
-        return GivenToken(given.auth_token)
-    if given.username:
+    # Late: the code of one kind is all that a run needs.
+    if given.auth_token or given.username:
+        from ansible_collections.koophone.fleet.plugins.module_utils._token_auth import GivenToken, IamToken
+
+        if given.auth_token:
+            return GivenToken(given.auth_token)
         return IamToken(given, sender, retries=retries, pause=pause)
-    if given.access_key:
-        return KeyAuthenticator.of(given)
-    return KeyAuthenticator.of_chain()
+    from ansible_collections.koophone.fleet.plugins.module_utils._key_auth import KeyAuthenticator
+
+    return KeyAuthenticator.of(given) if given.access_key else KeyAuthenticator.of_chain()

@@ -10,8 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ansible_collections.koophone.fleet.plugins.module_utils._errors import KooPhoneError
+if TYPE_CHECKING:
+    from ansible_collections.koophone.fleet.plugins.module_utils._errors import KooPhoneError
+
+# Why a run ended early.
+STOPPED = "the run was told to stop"
+DEADLINE_PASSED = "the deadline has passed"
 
 
 @dataclass(frozen=True)

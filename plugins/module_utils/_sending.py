@@ -24,7 +24,8 @@ from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._backlog import Backlog
 from ansible_collections.koophone.fleet.plugins.module_utils._confirmed import Confirmed
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Kind, KooPhoneError
-from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Failure, Outcomes
+from ansible_collections.koophone.fleet.plugins.module_utils._job import SendOptions
+from ansible_collections.koophone.fleet.plugins.module_utils._outcome import DEADLINE_PASSED, STOPPED, Failure, Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import Pace
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
 from ansible_collections.koophone.fleet.plugins.module_utils._reactions import Reactions
@@ -38,7 +39,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
     Store,
 )
 from ansible_collections.koophone.fleet.plugins.module_utils._trying import Trying
-from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, SendOptions, Tried, Work
+from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, Tried, Work
 from ansible_collections.koophone.fleet.plugins.module_utils._workers import Workers
 
 # A claim ends this many seconds after its last heartbeat. It must be less than the 10 seconds by which the default
@@ -51,8 +52,6 @@ _GATHERING = 0.1
 _ATTENTION = 0.2
 # How long a run that was told to stop waits for what is in flight, in seconds.
 _FAREWELL = 2.0
-STOPPED = "the run was told to stop"
-DEADLINE_PASSED = "the deadline has passed"
 
 
 class Sending:

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import KooPhoneError
+from ansible_collections.koophone.fleet.plugins.module_utils._job import SendOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Claim
-from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, SendOptions, Tried, Work
+from ansible_collections.koophone.fleet.plugins.module_utils._work import Call, Tried, Work
 
 
 class Trying:

@@ -12,27 +12,26 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
-from ansible_collections.koophone.fleet.plugins.module_utils._apply import Applied, Job, apply
 from ansible_collections.koophone.fleet.plugins.module_utils._arguments import (
     Connection,
     StateOptions,
     parse_connection,
     parse_state,
 )
-from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator, CredentialsError
+from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
 from ansible_collections.koophone.fleet.plugins.module_utils._authenticators import authenticator_of
-from ansible_collections.koophone.fleet.plugins.module_utils._client import Client
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard, RefusedError
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import (
     InstanceGroup,
     parse_instance_groups,
 )
+from ansible_collections.koophone.fleet.plugins.module_utils._job import Applied, Job, SendOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_age, parse_portion
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 from ansible_collections.koophone.fleet.plugins.module_utils._module import (
@@ -43,13 +42,12 @@ from ansible_collections.koophone.fleet.plugins.module_utils._module import (
     report_input,
     this_run,
 )
+from ansible_collections.koophone.fleet.plugins.module_utils._outcome import DEADLINE_PASSED, STOPPED
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, desired_of
 from ansible_collections.koophone.fleet.plugins.module_utils._report import failure_message, predicted, report
-from ansible_collections.koophone.fleet.plugins.module_utils._sending import DEADLINE_PASSED, STOPPED
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError
-from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at, open_store
+from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR, Transport
-from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,10 @@ def _apply(module: AnsibleModule, given: _Input) -> Applied:
         plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
         if not plan.changes:
             return Applied.begun(plan)
-        return _send(given, transport, authenticator)
+        # Late, as are the things that it imports: that takes as long as all that a run needs which changes nothing.
+        from ansible_collections.koophone.fleet.plugins.module_utils._video_setting_send import send
+
+        return send(given.job, given.connection, given.state, transport, authenticator)
     finally:
         transport.close()
 
@@ -168,15 +169,3 @@ def _pause_within(send: SendOptions) -> Callable[[float], None]:
             time.sleep(min(0.2, until - now))
 
     return pause
-
-
-def _send(given: _Input, transport: Transport, authenticator: Authenticator) -> Applied:
-    client = Client(given.connection.endpoint, transport, authenticator)
-    # Refused credentials are found out before anything is claimed or marked.
-    client.prepare()
-    store = open_store(given.state.location)
-    try:
-        job = replace(given.job, send=replace(given.job.send, prepare=client.prepare))
-        return apply(job, store, client.set_video_settings)
-    finally:
-        store.close()

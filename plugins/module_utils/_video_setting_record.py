@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.koophone.fleet.plugins.module_utils._apply import Applied, Job, adopt
+from ansible_collections.koophone.fleet.plugins.module_utils._apply import adopt
 from ansible_collections.koophone.fleet.plugins.module_utils._arguments import (
     StateOptions,
     parse_connection,
@@ -24,6 +24,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups im
     parse_instance_groups,
     parse_instance_ids,
 )
+from ansible_collections.koophone.fleet.plugins.module_utils._job import Applied, Job, SendOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._module import (
     StopSignal,
     invocation_of,
@@ -42,7 +43,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._report import (
 )
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import StateError, Status
 from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at, open_store, records_of
-from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
 
 
 def run(module: AnsibleModule) -> None:

@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, KooPhoneError
+from ansible_collections.koophone.fleet.plugins.module_utils._job import SendOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import backoff
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
 from ansible_collections.koophone.fleet.plugins.module_utils._regions import Sorter
@@ -22,31 +22,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
 
 # Confirms settings for instances in one try and returns the request id, or raises KooPhoneError.
 Call = Callable[[Sequence[str], Settings], str]
-
-
-@dataclass(frozen=True)
-class SendOptions:
-    """Times in seconds and `rate_limit` in requests a second, as the module's options.
-
-    `stopped` tells whether the run was told to stop; `prepare` gets what a request needs beforehand, such as a token,
-    and raises `CredentialsError`.
-    """
-
-    concurrency: int
-    retries: int
-    timeout: float
-    settle: float
-    batch_size: int = 100
-    rate_limit: float | None = None
-    stopped: Callable[[], bool] = lambda: False
-    prepare: Callable[[], None] = lambda: None
-    #: When, on this machine's clock, nothing new is sent any more.
-    ends_at: float = math.inf
-
-    @property
-    def grace(self) -> float:
-        """How many seconds after its start a try may still be carried out."""
-        return self.timeout + self.settle
 
 
 @dataclass(frozen=True)

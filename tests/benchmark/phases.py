@@ -17,7 +17,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-from ansible_collections.koophone.fleet.plugins.module_utils import _apply, _plan, _sending, _video_setting
+from ansible_collections.koophone.fleet.plugins.module_utils import (
+    _apply,
+    _job,
+    _plan,
+    _sending,
+    _video_setting,
+    _video_setting_send,
+)
 from ansible_collections.koophone.fleet.plugins.module_utils._state import _reading, _store, postgresql, sqlite
 from ansible_collections.koophone.fleet.plugins.modules import video_setting
 from tests.benchmark.no_store import NoStore, look_at_nothing
@@ -27,14 +34,15 @@ PHASES = ("reading variables", "planning", "store", "sending", "reporting")
 _WHERE: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "reading variables": ((_video_setting, "_parse"),),
     "planning": (
-        (_apply.Job, "checked_plan"),
+        (_job.Job, "checked_plan"),
+        (_job, "make_plan"),
         (_apply, "make_plan"),
         (_plan.Plan, "batches"),
         (_plan.Plan, "only"),
     ),
     "store": (
         (_video_setting, "look_at"),
-        (_video_setting, "open_store"),
+        (_video_setting_send, "open_store"),
         *((_store.SqlStore, name) for name in ("claim", "renew", "record", "learn_regions", "release", "finish")),
         # It is read when the plan first looks at it.
         (vars(_reading.Reading)["memory"], "func"),
@@ -115,7 +123,8 @@ def run(options: Mapping[str, Any], *, check_mode: bool = False, store: bool = T
     clock = Clock()
     clock.listen()
     if not store:
-        vars(_video_setting).update(look_at=look_at_nothing, open_store=lambda _location: NoStore())
+        vars(_video_setting).update(look_at=look_at_nothing)
+        vars(_video_setting_send).update(open_store=lambda _location: NoStore())
     started = time.perf_counter()
     video_setting.main()
     total = time.perf_counter() - started

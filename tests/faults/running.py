@@ -18,7 +18,7 @@ from unittest import mock
 
 from ansible.module_utils import basic
 
-from ansible_collections.koophone.fleet.plugins.module_utils._apply import Applied
+from ansible_collections.koophone.fleet.plugins.module_utils._job import Applied
 from ansible_collections.koophone.fleet.plugins.module_utils._report import failure_message
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
 from ansible_collections.koophone.fleet.plugins.modules import video_setting

@@ -23,6 +23,7 @@ from typing import Any
 from ansible_collections.koophone.fleet.plugins.module_utils import _apply, _pace, _sending
 from ansible_collections.koophone.fleet.plugins.module_utils._client import Client
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard, RefusedError
+from ansible_collections.koophone.fleet.plugins.module_utils._job import Job, SendOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import parse_portion
 from ansible_collections.koophone.fleet.plugins.module_utils._module import StopSignal
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, Target
@@ -34,7 +35,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._store impor
 from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at, open_store
 from ansible_collections.koophone.fleet.plugins.module_utils._state.postgresql import PostgresqlStore
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Transport
-from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
 from tests.races.breakage import break_on_purpose
 
 # The moments at which a run may be told to end or to pause itself.
@@ -157,11 +157,11 @@ def carry_out(spec: RunSpec, log: Path) -> dict[str, Any]:
     }
 
 
-def job_of(spec: RunSpec, stopped: Callable[[], bool] = lambda: False) -> _apply.Job:
+def job_of(spec: RunSpec, stopped: Callable[[], bool] = lambda: False) -> Job:
     mistakes: list[str] = []
     max_changed = parse_portion(spec.max_changed, "max_changed", mistakes) if spec.max_changed else None
     assert mistakes == []
-    return _apply.Job(
+    return Job(
         run=Run(spec.name, user="tester", host="here"),
         service=spec.service,
         desired=_desired(spec),

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
-from ansible_collections.koophone.fleet.plugins.module_utils._apply import Applied, Job, apply
+from ansible_collections.koophone.fleet.plugins.module_utils._apply import apply
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Credentials
 from ansible_collections.koophone.fleet.plugins.module_utils._authenticators import authenticator_of
 from ansible_collections.koophone.fleet.plugins.module_utils._client import Client
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import InstanceGroup
+from ansible_collections.koophone.fleet.plugins.module_utils._job import Applied, Job, SendOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._memory import Memory
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Options, desired_of
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import SPEC_KEYS, Settings, Spec
@@ -27,7 +28,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
 from ansible_collections.koophone.fleet.plugins.module_utils._state._location import Location
 from ansible_collections.koophone.fleet.plugins.module_utils._state._stores import look_at, open_store
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Transport
-from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
 from tests.emulator.codes import AUTH_TOKENS, VIDEO_SETTING
 from tests.emulator.handle import Control
 

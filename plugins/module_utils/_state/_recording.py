@@ -58,7 +58,8 @@ def record(
     ours = _lock_claimed(tx, service, claim.key, ids)
     now, wall = tx.lease_now(), tx.wall_now()
     params: dict[str, Any] = {"service": service, "run": run, "now": now, "wall": wall}
-    key_of = settings_keys(tx, [part.settings for part in (*resolutions, *marks)])
+    settings = [resolution.settings for resolution in resolutions] + [mark.settings for mark in marks]
+    key_of = settings_keys(tx, settings)
     confirmed: set[str] = set()
     for resolution in resolutions:
         params_of = {

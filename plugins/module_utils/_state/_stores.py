@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ansible_collections.koophone.fleet.plugins.module_utils._memory import Memory
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Look, Record, Store
 from ansible_collections.koophone.fleet.plugins.module_utils._state._location import Location
-from ansible_collections.koophone.fleet.plugins.module_utils._state.postgresql import PostgresqlStore
-from ansible_collections.koophone.fleet.plugins.module_utils._state.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from ansible_collections.koophone.fleet.plugins.module_utils._state.postgresql import PostgresqlStore
+    from ansible_collections.koophone.fleet.plugins.module_utils._state.sqlite import SqliteStore
 
 Result = TypeVar("Result")
 
@@ -24,8 +26,8 @@ Result = TypeVar("Result")
 def open_store(location: Location) -> Store:
     """Open the state store for writing, and make it where there is none. Raises `StateError`."""
     if location.path is not None:
-        return SqliteStore.open(location.path)
-    return PostgresqlStore.open(location.dsn or "")
+        return _sqlite().open(location.path)
+    return _postgresql().open(location.dsn or "")
 
 
 def look_at(location: Location, service: str, instance_ids: Collection[str], look: Look[Result]) -> Result:
@@ -46,14 +48,27 @@ def records_of(
 def _existing(location: Location) -> Iterator[Store | None]:
     store: Store | None
     if location.path is not None:
-        store = SqliteStore.open_existing(location.path)
+        store = _sqlite().open_existing(location.path)
     else:
-        store = PostgresqlStore.open_existing(location.dsn or "")
+        store = _postgresql().open_existing(location.dsn or "")
     try:
         yield store
     finally:
         if store is not None:
             store.close()
+
+
+def _sqlite() -> type[SqliteStore]:
+    # Late, like the other: a run needs one of them, and their code is compiled for each run.
+    from ansible_collections.koophone.fleet.plugins.module_utils._state.sqlite import SqliteStore
+
+    return SqliteStore
+
+
+def _postgresql() -> type[PostgresqlStore]:
+    from ansible_collections.koophone.fleet.plugins.module_utils._state.postgresql import PostgresqlStore
+
+    return PostgresqlStore
 
 
 class _Nothing:

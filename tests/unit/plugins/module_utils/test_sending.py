@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, Kind, KooPhoneError
-from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Outcomes
+from ansible_collections.koophone.fleet.plugins.module_utils._job import SendOptions
+from ansible_collections.koophone.fleet.plugins.module_utils._outcome import STOPPED, Outcomes
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
-from ansible_collections.koophone.fleet.plugins.module_utils._sending import LEASE, STOPPED, Sending
+from ansible_collections.koophone.fleet.plugins.module_utils._sending import LEASE, Sending
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import (
     Claim,
@@ -21,7 +22,6 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
     Resolution,
     Run,
 )
-from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions
 from ansible_collections.koophone.fleet.tests.unit.plugins.module_utils.samples import settings
 
 A = settings()

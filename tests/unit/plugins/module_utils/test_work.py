@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, Kind, KooPhoneError
+from ansible_collections.koophone.fleet.plugins.module_utils._job import SendOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Batch
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Outcome
-from ansible_collections.koophone.fleet.plugins.module_utils._work import SendOptions, Work
+from ansible_collections.koophone.fleet.plugins.module_utils._work import Work
 from ansible_collections.koophone.fleet.tests.unit.plugins.module_utils.samples import settings
 
 A = settings()
