@@ -404,7 +404,7 @@ def test_a_reading_survives_settings_that_another_run_brings_meanwhile(stores: S
 
     def look(reading: AnyReading) -> Any:
         assert isinstance(reading, Reading)
-        rows = reading._tx.rows
+        rows = reading.tx.rows
 
         def rows_and_move(sql: str, *args: Any, **options: Any) -> Sequence[tuple[Any, ...]]:
             found = rows(sql, *args, **options)
@@ -413,7 +413,7 @@ def test_a_reading_survives_settings_that_another_run_brings_meanwhile(stores: S
                 other.apply(AB, U)
             return found
 
-        reading._tx.rows = rows_and_move  # type: ignore[method-assign]
+        reading.tx.rows = rows_and_move  # type: ignore[method-assign]
         looked_at.append(seen(reading, AB))
         return choose(dict.fromkeys(AB, T))(reading)
 
@@ -435,6 +435,53 @@ def test_a_choice_is_made_again_when_what_it_was_made_on_has_moved(stores: Store
 
     second.store.claim(second.run, SERVICE, AB, look, lease=LEASE, grace=GRACE)
     assert looked_at == [KNOWN, dict.fromkeys(AB, U.digest)]
+
+
+def test_what_is_chosen_no_more_when_something_has_moved_is_left_free(stores: Stores) -> None:
+    """Instances that the store has never heard of are claimed as they are written down, before the choice is final."""
+    first, other, third = stores.actors("first", "other", "third")
+    third.apply(["d"], T)
+    rounds: list[int] = []
+
+    def look(reading: AnyReading) -> Any:
+        rounds.append(len(reading.memory.records))
+        if len(rounds) == 1:
+            other.claim_all(["b"], T)
+            other.mark(["b"], T)
+            other.confirm(["b"], T)
+        return choose(dict.fromkeys(["a", "b", "c"] if len(rounds) == 1 else ["a", "b"], S))(reading)
+
+    result = first.store.claim(first.run, SERVICE, ["a", "b", "c"], look, lease=LEASE, grace=GRACE)
+    assert rounds == [0, 1]
+    assert result.claim is not None
+    assert result.claim.instance_ids == {"a"}
+    assert result.held.keys() == {"b"}
+    assert third.held(["a"], T)["a"].run == first.run
+    third.claim_all(["c"], T)
+
+
+def test_a_claim_that_another_run_was_faster_with_leaves_nothing_behind(stores: Stores) -> None:
+    """The other one comes after it was seen that nobody has the instances, and before they are written down."""
+    first, second = stores.actors("first", "second")
+    second.apply(["d"], T)
+
+    def look(reading: AnyReading) -> Any:
+        assert isinstance(reading, Reading)
+        add_instances = reading.tx.add_instances
+
+        def add_too_late(*args: Any) -> int:
+            second.claim_all(AB, T)
+            return add_instances(*args)
+
+        reading.tx.add_instances = add_too_late  # type: ignore[method-assign]
+        return choose(dict.fromkeys(AB, S))(reading)
+
+    result = first.store.claim(first.run, SERVICE, AB, look, lease=LEASE, grace=GRACE)
+    assert result.claim is None
+    assert {held.run for held in result.held.values()} == {second.run}
+    second.release()
+    assert stores.open()._reading(lambda tx: tx.rows("SELECT id FROM claims")) == []
+    first.claim_all(AB, S)
 
 
 def test_rows_are_locked_in_one_order_so_that_runs_do_not_block_each_other(server: PostgreSQL, database: str) -> None:
@@ -544,8 +591,8 @@ def test_a_run_that_is_paused_in_a_transaction_does_not_keep_the_others_waiting(
         if len(looked) == 1:
             # What it has locked by now, others need.
             assert isinstance(reading, Reading)
-            reading._tx.change("UPDATE services SET name = name")
-            reading._tx.change("UPDATE instances SET region = 'x'")
+            reading.tx.change("UPDATE services SET name = name")
+            reading.tx.change("UPDATE instances SET region = 'x'")
             waiting.set()
             going_on.wait(30)
         return choose(dict.fromkeys(AB, T))(reading)

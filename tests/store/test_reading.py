@@ -61,7 +61,7 @@ def test_what_is_read_is_one_moment(stores: Stores) -> None:
         # One store lets the writer through while we look, the other keeps it waiting; we see the same in both.
         thread.start()
         thread.join(1.0)
-        return first, seen(Reading(reading._tx, SERVICE, AB), AB)
+        return first, seen(Reading(reading.tx, SERVICE, AB), AB)
 
     thread = threading.Thread(target=write)
     first, second = stores.open().read(SERVICE, AB, look)

@@ -15,19 +15,91 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._rules impor
 from ansible_collections.koophone.fleet.plugins.module_utils._state._transaction import Transaction, numbers
 
 
-def lock_instances(tx: Transaction, service: int, instance_ids: Collection[str]) -> dict[str, Row]:
-    """The instances' rows, made where there are none, held still until the transaction ends."""
-    ids = sorted(instance_ids)
-    tx.add_instances(service, ids)
-    return {
-        row[0]: Row(*row[1:])
-        for row in tx.rows(
-            "SELECT instance_id, claim, wants, marked, doubt_settings, doubt_until FROM instances"
-            f" WHERE service = :service AND instance_id {{ids}} ORDER BY instance_id{tx.for_update}",
-            {"service": service},
-            ids=ids,
+class NewClaim:
+    """A claim in the making, inside a transaction."""
+
+    def __init__(self, tx: Transaction, service: int, run: int) -> None:
+        self._tx = tx
+        self._service = service
+        self._run = run
+        self._key: int | None = None
+        #: Instances that the store had nothing of before: nobody else can have to do with them.
+        self.added: set[str] = set()
+
+    @property
+    def key(self) -> int:
+        """Its number, which nothing else ever had; it lasts no time yet."""
+        if self._key is None:
+            self._key = self._tx.insert(
+                "INSERT INTO claims (run, lease_until, grace, broken) VALUES (:run, 0, 0, 0)", {"run": self._run}
+            )
+        return self._key
+
+    def lock(self, wanted: Mapping[str, int]) -> dict[str, Row]:
+        """The rows of the instances, held still until the transaction ends; `wanted` has the settings of each.
+
+        A row that is not there yet is made, and is under this claim at once: to write it once is half the work.
+        """
+        rows = self._locked(wanted)
+        lacking = {instance_id: wanted[instance_id] for instance_id in sorted(wanted.keys() - rows.keys())}
+        if lacking:
+            made = self._tx.add_instances(self._service, self.key, lacking)
+            if made == len(lacking):
+                rows.update((instance_id, Row(self.key, wants)) for instance_id, wants in lacking.items())
+            else:
+                # Another run was faster with some of them.
+                rows.update(self._locked(lacking))
+            self.added.update(instance_id for instance_id in lacking if rows[instance_id].claim == self.key)
+        return rows
+
+    def take(self, taken: Mapping[str, int], rows: Mapping[str, Row], *, now: float, lease: float, grace: float) -> int:
+        """Put instances under the claim, and let it begin; returns its number.
+
+        `taken` says which settings it wants for each, `rows` how they stand; times are in seconds.
+        """
+        self._tx.change(
+            "UPDATE claims SET lease_until = :until, grace = :grace WHERE id = :claim",
+            {"until": now + lease, "grace": grace, "claim": self.key},
         )
-    }
+        alike: dict[tuple[int, bool], list[str]] = {}
+        for instance_id, wants in taken.items():
+            row = rows[instance_id]
+            if row.claim != self.key:
+                alike.setdefault((wants, row.marked is not None), []).append(instance_id)
+        for (wants, marked), ids in sorted(alike.items()):
+            resolved = f"{resolve_marks(self._tx)}," if marked else ""
+            self._tx.change(
+                f"UPDATE instances SET{resolved} claim = :claim, wants = :wants,"
+                " generation = generation + 1, claimed_generation = generation + 1"
+                " WHERE service = :service AND instance_id {ids}",
+                {"now": now, "claim": self.key, "wants": wants, "service": self._service},
+                ids=ids,
+            )
+        # Made for a choice that was changed since.
+        spare = self.added.difference(taken)
+        if spare:
+            self._tx.change(
+                "UPDATE instances SET claim = NULL, wants = NULL WHERE service = :service AND instance_id {ids}",
+                {"service": self._service},
+                ids=spare,
+            )
+        return self.key
+
+    def drop(self) -> None:
+        """There is nothing to claim."""
+        if self._key is not None:
+            self._tx.change("DELETE FROM claims WHERE id = :claim", {"claim": self._key})
+
+    def _locked(self, instance_ids: Collection[str]) -> dict[str, Row]:
+        return {
+            row[0]: Row(*row[1:])
+            for row in self._tx.rows(
+                "SELECT instance_id, claim, wants, marked, doubt_settings, doubt_until FROM instances"
+                f" WHERE service = :service AND instance_id {{ids}} ORDER BY instance_id{self._tx.for_update}",
+                {"service": self._service},
+                ids=instance_ids,
+            )
+        }
 
 
 def lock_holders(tx: Transaction, rows: Iterable[Row]) -> dict[int, Holder]:
@@ -59,24 +131,6 @@ def resolve_marks(tx: Transaction) -> str:
         f"  ELSE COALESCE((SELECT run {of_claim}, doubt_run) END,"
         " marked = NULL"
     )
-
-
-def take(
-    tx: Transaction, service: int, claim: int, now: float, taken: Mapping[str, int], rows: Mapping[str, Row]
-) -> None:
-    """Put instances under a claim; `taken` says which settings it wants for each, `rows` how they stand."""
-    alike: dict[tuple[int, bool], list[str]] = {}
-    for instance_id, settings in taken.items():
-        alike.setdefault((settings, rows[instance_id].marked is not None), []).append(instance_id)
-    for (settings, marked), ids in sorted(alike.items()):
-        resolved = f"{resolve_marks(tx)}," if marked else ""
-        tx.change(
-            f"UPDATE instances SET{resolved} claim = :claim, wants = :settings,"
-            " generation = generation + 1, claimed_generation = generation + 1"
-            " WHERE service = :service AND instance_id {ids}",
-            {"now": now, "claim": claim, "settings": settings, "service": service},
-            ids=ids,
-        )
 
 
 def break_claims(tx: Transaction, claims: Collection[int | None]) -> None:

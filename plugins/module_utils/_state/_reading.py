@@ -24,20 +24,24 @@ class Reading:
     """What is remembered of these instances; see `_interface.Reading`."""
 
     def __init__(self, tx: Transaction, service: str, instance_ids: Collection[str]) -> None:
-        self._tx = tx
+        self.tx = tx
         self._service = service
         self._ids = instance_ids
 
+    def without(self, instance_ids: Collection[str]) -> Reading:
+        """Another reading, of the same instances but for these."""
+        return Reading(self.tx, self._service, [i for i in self._ids if i not in instance_ids])
+
     @cached_property
     def memory(self) -> Memory:
-        rows = self._tx.rows(
+        rows = self.tx.rows(
             "SELECT instance_id, CASE WHEN known = 1 AND marked IS NULL THEN settings END, applied_at, region"
             f" FROM instances WHERE service = {_SERVICE} AND instance_id {{ids}}",
             {"service": self._service},
             ids=self._ids,
         )
         # Last: where each statement has a snapshot of its own, another run may bring new settings between the two.
-        texts: dict[int, str] = dict(self._tx.rows("SELECT id, canonical FROM settings"))
+        texts: dict[int, str] = dict(self.tx.rows("SELECT id, canonical FROM settings"))
         settings: dict[int, Settings] = {}
         records: dict[str, LastApplied] = {}
         for instance_id, key, applied_at, region in rows:
@@ -49,7 +53,7 @@ class Reading:
             if key not in settings:
                 settings[key] = Settings.from_canonical(texts[key])
             records[instance_id] = LastApplied(settings[key].digest, applied_at, region)
-        return Memory(records, {value.digest: value for value in settings.values()}, self._tx.wall_now())
+        return Memory(records, {value.digest: value for value in settings.values()}, self.tx.wall_now())
 
     def changed_by_others(self, approved_plan: str, desired_digest: str) -> set[str] | None:
         begun = self._begun(approved_plan, desired_digest)
@@ -60,7 +64,7 @@ class Reading:
             f"SELECT id FROM runs WHERE service = {_SERVICE} AND (plan_digest = :plan OR approved_plan = :plan)"
             " AND desired_digest = :desired"
         )
-        rows = self._tx.rows(
+        rows = self.tx.rows(
             f"SELECT instance_id FROM instances WHERE service = {_SERVICE} AND changed_at >= :begun"
             f" AND (changed_run IS NULL OR changed_run NOT IN ({family})) AND instance_id {{ids}}",
             {"service": self._service, "plan": approved_plan, "desired": desired_digest, "begun": begun},
@@ -69,7 +73,7 @@ class Reading:
         return {instance_id for (instance_id,) in rows}
 
     def latest_changes(self) -> Sequence[str]:
-        rows = self._tx.rows(
+        rows = self.tx.rows(
             "SELECT r.run_id, r.user_name, r.host, r.job, MAX(i.changed_at), COUNT(*) FROM instances i"
             f" JOIN runs r ON r.id = i.changed_run WHERE i.service = {_SERVICE} AND i.instance_id {{ids}}"
             " GROUP BY r.run_id, r.user_name, r.host, r.job ORDER BY 5 DESC LIMIT 3",
@@ -80,7 +84,7 @@ class Reading:
 
     def _begun(self, approved_plan: str, desired_digest: str) -> float | None:
         """When the latest run with that very plan claimed what it was to change: all was as approved at that moment."""
-        begun: float | None = self._tx.value(
+        begun: float | None = self.tx.value(
             f"SELECT MAX(claimed_at) FROM runs WHERE service = {_SERVICE}"
             " AND plan_digest = :plan AND desired_digest = :desired",
             {"service": self._service, "plan": approved_plan, "desired": desired_digest},

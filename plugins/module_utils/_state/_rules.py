@@ -29,9 +29,9 @@ class Row(NamedTuple):
 
     claim: int | None
     wants: int | None
-    marked: int | None
-    doubt_settings: int | None
-    doubt_until: float
+    marked: int | None = None
+    doubt_settings: int | None = None
+    doubt_until: float = 0.0
 
 
 class Verdict(NamedTuple):

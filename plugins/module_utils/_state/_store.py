@@ -60,11 +60,10 @@ class SqlStore(ABC):
             started = _clock.now()
             service_key = _service_key(tx, service)
             run_key = _run_key(tx, run, service_key)
-            choice, rows = _choose(tx, service, service_key, instance_ids, choose)
+            new = _claiming.NewClaim(tx, service_key, run_key)
+            choice, wanted, rows = _choose(Reading(tx, service, instance_ids), choose, new)
             now = tx.lease_now()
             _note_plan(tx, run_key, choice, now)
-            keys = _recording.settings_keys(tx, [want.settings for want in choice.wanted])
-            wanted = {i: keys[want.settings.digest] for want in choice.wanted for i in want.instance_ids}
             holders = _claiming.lock_holders(tx, rows.values())
             verdicts = {
                 instance_id: judge(row, holders.get(row.claim or 0), run=run_key, wanted=wanted[instance_id], now=now)
@@ -73,13 +72,10 @@ class SqlStore(ABC):
             taken = {i: wanted[i] for i, verdict in verdicts.items() if verdict.until is None}
             held = _claiming.held_by(tx, service_key, rows, verdicts, now)
             if not taken:
+                new.drop()
                 return ClaimResult(None, held)
-            key = tx.insert(
-                "INSERT INTO claims (run, lease_until, grace, broken) VALUES (:run, :until, :grace, 0)",
-                {"run": run_key, "until": now + lease, "grace": grace},
-            )
             _claiming.break_claims(tx, {rows[i].claim for i in taken if verdicts[i].breaks_claim})
-            _claiming.take(tx, service_key, key, now, taken, rows)
+            key = new.take(taken, rows, now=now, lease=lease, grace=grace)
             return ClaimResult(Claim(key, service, run, started + lease, set(taken)), held)
 
         return self._writing(work)
@@ -153,20 +149,20 @@ class SqlStore(ABC):
 
 
 def _choose(
-    tx: Transaction, service: str, service_key: int, instance_ids: Collection[str], choose: Chooser
-) -> tuple[Choice, dict[str, Row]]:
-    """Let the run choose on what then stands still: read, choose, lock, and once more if it moved meanwhile."""
-    reading = Reading(tx, service, instance_ids)
+    reading: Reading, choose: Chooser, new: _claiming.NewClaim
+) -> tuple[Choice, dict[str, int], dict[str, Row]]:
+    """Let the run choose on what then stands still: read, choose, lock, and once more if it moved meanwhile.
+
+    Returns the choice, the key of the settings that it wants for each instance, and the instances' rows.
+    """
     while True:
         choice = choose(reading)
-        ids = [instance_id for want in choice.wanted for instance_id in want.instance_ids]
-        rows = _claiming.lock_instances(tx, service_key, ids)
-        if tx.serial:
-            return choice, rows
-        again = Reading(tx, service, instance_ids)
-        if again.memory.records == reading.memory.records:
-            return choice, rows
-        reading = again
+        keys = _recording.settings_keys(reading.tx, [want.settings for want in choice.wanted])
+        wanted = {i: keys[want.settings.digest] for want in choice.wanted for i in want.instance_ids}
+        rows = new.lock(wanted)
+        if reading.tx.serial or reading.without(new.added).memory.records == reading.memory.records:
+            return choice, wanted, rows
+        reading = reading.without(())
 
 
 def _service_key(tx: Transaction, service: str) -> int:

@@ -40,8 +40,11 @@ class Transaction(ABC):
         """Insert one row; returns its key, the column `id`."""
 
     @abstractmethod
-    def add_instances(self, service: int, instance_ids: Sequence[str]) -> None:
-        """Insert the instances that are not there yet, in the order given."""
+    def add_instances(self, service: int, claim: int, wants: Mapping[str, int]) -> int:
+        """Insert the instances that are not there yet, under a claim that wants these settings, in the order given.
+
+        Returns how many there were.
+        """
 
     @abstractmethod
     def lease_now(self) -> float:

@@ -18,7 +18,7 @@ import functools
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible_collections.koophone.fleet.plugins.module_utils import _clock
@@ -217,13 +217,14 @@ class _PostgresqlTransaction(Transaction):
         [(key,)] = self.rows(f"{sql} RETURNING id", params)
         return int(key)
 
-    def add_instances(self, service: int, instance_ids: Sequence[str]) -> None:
-        self._execute(
-            "INSERT INTO instances (service, instance_id) SELECT :service, wanted.id"
-            " FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS wanted (id, place) ORDER BY wanted.place"
-            " ON CONFLICT DO NOTHING",
-            {"service": service, "ids": _array(instance_ids)},
-            None,
+    def add_instances(self, service: int, claim: int, wants: Mapping[str, int]) -> int:
+        return self.change(
+            "INSERT INTO instances (service, instance_id, claim, wants, generation, claimed_generation)"
+            " SELECT :service, new.id, :claim, new.wants, 1, 1"
+            " FROM unnest(CAST(:ids AS text[]), CAST(:wants AS bigint[])) WITH ORDINALITY AS new (id, wants, place)"
+            " ORDER BY new.place ON CONFLICT DO NOTHING",
+            {"service": service, "claim": claim, "wants": _array([str(key) for key in wants.values()])},
+            ids=wants,
         )
 
     def lease_now(self) -> float:

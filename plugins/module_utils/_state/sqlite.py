@@ -20,7 +20,7 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -138,11 +138,12 @@ class _SqliteTransaction(Transaction):
     def insert(self, sql: str, params: Params) -> int:
         return int(self._connection.execute(sql, params).lastrowid or 0)
 
-    def add_instances(self, service: int, instance_ids: Sequence[str]) -> None:
-        self._connection.executemany(
-            "INSERT INTO instances (service, instance_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            ((service, instance_id) for instance_id in instance_ids),
-        )
+    def add_instances(self, service: int, claim: int, wants: Mapping[str, int]) -> int:
+        return self._connection.executemany(
+            "INSERT INTO instances (service, instance_id, claim, wants, generation, claimed_generation)"
+            " VALUES (?, ?, ?, ?, 1, 1) ON CONFLICT DO NOTHING",
+            ((service, instance_id, claim, settings) for instance_id, settings in wants.items()),
+        ).rowcount
 
     def lease_now(self) -> float:
         """The time since the machine started, shifted once per start so that it goes on from the wall clock's time.
