@@ -312,7 +312,7 @@ def test_server_that_never_answers_sees_no_storm(fleet: Fleet) -> None:
     message, outcomes = message_of(applied), applied.outcomes
     assert "no complete answer within 0.3 seconds" in message
     assert len(connections) == outcomes.requests <= 20
-    assert len(outcomes.not_attempted) >= 900
+    assert len(outcomes.not_attempted) >= 850
 
 
 @pytest.mark.parametrize("status", [200, 404, 405])
