@@ -11,9 +11,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlunsplit
 
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
@@ -88,8 +87,7 @@ def state_spec() -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(NamedTuple):
     """How to reach the API; `timeout` and `deadline` in seconds, `rate_limit` in requests a second.
 
     `verify` is as in `requests`.
@@ -105,8 +103,7 @@ class Connection:
     deadline: float | None
 
 
-@dataclass(frozen=True)
-class StateOptions:
+class StateOptions(NamedTuple):
     """Where the memory is and how long to be careful; times in seconds."""
 
     location: Location

@@ -22,7 +22,7 @@ def authenticator_of(
 
     `pause` waits so many seconds before IAM is asked again, or raises `CredentialsError`.
     """
-    # Late: the code of one kind is all that a run needs.
+    # Late: a run needs only one kind, and compiles what it imports.
     if given.auth_token or given.username:
         from ansible_collections.koophone.fleet.plugins.module_utils._token_auth import GivenToken, IamToken
 

@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Outcome, Resolution
 from ansible_collections.koophone.fleet.plugins.module_utils._work import Work
 
@@ -33,9 +31,9 @@ class Confirmed:
         What represents a region was confirmed before, with the same settings; it has them, whatever became of this.
         """
         end, compared = work.resolution(now), self.compared(work)
-        ends = [replace(end, instance_ids=compared)] if compared else []
+        ends = [end._replace(instance_ids=compared)] if compared else []
         if len(compared) < len(work.instance_ids):
             first = work.instance_ids[0]
             request_id = self._request_ids[first]
-            ends.append(replace(end, instance_ids=(first,), outcome=Outcome.CONFIRMED, request_id=request_id))
+            ends.append(end._replace(instance_ids=(first,), outcome=Outcome.CONFIRMED, request_id=request_id))
         return ends

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._limits import Portion
 from ansible_collections.koophone.fleet.plugins.module_utils._plan import Plan
@@ -19,8 +19,7 @@ class RefusedError(Exception):
     """The plan was refused, before anything was sent."""
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(NamedTuple):
     """The limits that the user set; None where they set none.
 
     `fleet_size` is how many instances a share in `max_changed` is of, where that is more than are named.

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import (
@@ -27,8 +26,7 @@ _COMMENT = re.compile(r"(^|\s)#.*$")
 _FIELDS = ("name", "instance_ids", "instance_ids_file", "region", "settings", "instance_settings")
 
 
-@dataclass(frozen=True)
-class InstanceGroup:
+class InstanceGroup(NamedTuple):
     """A named set of instances that share settings. `region` is None where it was not given."""
 
     name: str

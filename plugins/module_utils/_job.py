@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._guard import Guard
 from ansible_collections.koophone.fleet.plugins.module_utils._outcome import Outcomes
@@ -18,8 +19,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._plan import Option
 from ansible_collections.koophone.fleet.plugins.module_utils._state._interface import Reading, Run
 
 
-@dataclass(frozen=True)
-class SendOptions:
+class SendOptions(NamedTuple):
     """Times in seconds and `rate_limit` in requests a second, as the module's options.
 
     `stopped` tells whether the run was told to stop; `prepare` gets what a request needs beforehand, such as a token,
@@ -43,8 +43,7 @@ class SendOptions:
         return self.timeout + self.settle
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What a run is to bring about, and within which limits. `claim_timeout` and `history_age` are in seconds."""
 
     run: Run

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
 
@@ -20,8 +20,7 @@ _NUMBER = re.compile(r"([0-9]{1,15})")
 _SHARE = re.compile(r"([0-9]{1,15}(?:\.[0-9]+)?)\s*%")
 
 
-@dataclass(frozen=True)
-class Portion:
+class Portion(NamedTuple):
     """So many instances: a number, or a share of some (in percent)."""
 
     text: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ansible_collections.koophone.fleet.plugins.module_utils._errors import KooPhoneError
@@ -20,8 +20,7 @@ STOPPED = "the run was told to stop"
 DEADLINE_PASSED = "the deadline has passed"
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """Why instances failed, as results show it."""
 
     error_msg: str

@@ -17,6 +17,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._instance_groups import InstanceGroup
 from ansible_collections.koophone.fleet.plugins.module_utils._memory import Memory
@@ -36,8 +37,7 @@ class Target:
     groups: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """The instances of one request: at most 100, of one region, with equal desired settings."""
 
     settings: Settings
@@ -45,8 +45,7 @@ class Batch:
     instance_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What decides, besides desired and last applied, whether an instance is to be changed.
 
     `max_age` is in seconds; its text as the user gave it is part of the digest.

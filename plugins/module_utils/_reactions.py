@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Kind, KooPhoneError
 from ansible_collections.koophone.fleet.plugins.module_utils._pace import BATCHES_IN_VAIN, Pace
@@ -19,8 +19,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._work import Work
 _LONGEST_PAUSE = 600.0
 
 
-@dataclass(frozen=True)
-class Reaction:
+class Reaction(NamedTuple):
     """`again` is sent as soon as possible, `later` after `delay` seconds; else the work has `failed`.
 
     `mixed`: its regions are to be sorted out. `ends`: why nothing else is worth trying.

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from ansible_collections.koophone.fleet.plugins.module_utils._http import Http
@@ -24,8 +23,7 @@ REQUESTS_IMPORT_ERROR: str | None = None if find_spec("requests") else "No modul
 MAX_BODY = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back: status, headers, and the body, cut off after `MAX_BODY` bytes."""
 
     status: int

@@ -12,8 +12,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -50,8 +49,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._stores impo
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR, Transport
 
 
-@dataclass(frozen=True)
-class _Input:
+class _Input(NamedTuple):
     """The module's options, checked."""
 
     groups: list[InstanceGroup]
@@ -149,7 +147,7 @@ def _apply(module: AnsibleModule, given: _Input) -> Applied:
         plan = look_at(given.state.location, given.job.service, given.job.desired, given.job.checked_plan)
         if not plan.changes:
             return Applied.begun(plan)
-        # Late, as are the things that it imports: that takes as long as all that a run needs which changes nothing.
+        # Late: Ansible ships source, and to compile what sends takes as long as to compile all the rest.
         from ansible_collections.koophone.fleet.plugins.module_utils._video_setting_send import send
 
         return send(given.job, given.connection, given.state, transport, authenticator)

@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ansible_collections.koophone.fleet.plugins.module_utils._apply import apply
 from ansible_collections.koophone.fleet.plugins.module_utils._arguments import Connection, StateOptions
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator
@@ -28,6 +26,6 @@ def send(
     client.prepare()
     store = open_store(state.location)
     try:
-        return apply(replace(job, send=replace(job.send, prepare=client.prepare)), store, client.set_video_settings)
+        return apply(job._replace(send=job.send._replace(prepare=client.prepare)), store, client.set_video_settings)
     finally:
         store.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import CredentialsError
 from ansible_collections.koophone.fleet.plugins.module_utils._errors import Fate, KooPhoneError
@@ -24,8 +25,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._state._interface i
 Call = Callable[[Sequence[str], Settings], str]
 
 
-@dataclass(frozen=True)
-class Tried:
+class Tried(NamedTuple):
     """How one try ended: with a request id, with an error, or before anything was sent.
 
     Then either no credentials were to be had, or the claim had ended.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.koophone.fleet.plugins.module_utils._state import _claiming, _recording
@@ -31,7 +30,7 @@ def _doubt() -> None:
     record = SqlStore.record
 
     def certain(self: SqlStore, claim: Claim, resolutions: Iterable[Resolution], marks: Iterable[Mark]) -> set[str]:
-        return record(self, claim, [replace(resolution, doubt_for=0.0) for resolution in resolutions], marks)
+        return record(self, claim, [resolution._replace(doubt_for=0.0) for resolution in resolutions], marks)
 
     SqlStore.record = certain  # type: ignore[method-assign]
 
@@ -83,7 +82,7 @@ def _taken_back() -> None:
 
     def harmless(resolution: Resolution) -> Resolution:
         unconfirmed = resolution.outcome is Outcome.UNCONFIRMED
-        return replace(resolution, outcome=Outcome.NOT_PROCESSED) if unconfirmed else resolution
+        return resolution._replace(outcome=Outcome.NOT_PROCESSED) if unconfirmed else resolution
 
     def careless(self: SqlStore, claim: Claim, resolutions: Iterable[Resolution], marks: Iterable[Mark]) -> set[str]:
         return record(self, claim, [harmless(resolution) for resolution in resolutions], marks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class Fleet:
                 batch_size=batch_size,
                 claim_timeout=claim_timeout,
                 history_age=86400.0,
-                send=replace(send, prepare=client.prepare),
+                send=send._replace(prepare=client.prepare),
             )
             store = open_store(Location(path=self.path))
             try:

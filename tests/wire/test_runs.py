@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -275,7 +274,7 @@ def test_other_settings_wait_until_a_request_in_doubt_can_come_no_more(fleet: Fl
 
 def test_what_an_equal_run_is_just_bringing_about_is_waited_for_by_an_approved_one(fleet: Fleet) -> None:
     group = fleet.group("g", 12, A)
-    part = replace(group, instance_ids=group.instance_ids[6:])
+    part = group._replace(instance_ids=group.instance_ids[6:])
     digest = make_plan(fleet.service, desired_of([group]), Memory(), Options()).digest
     fleet.emulator.fault("latency", seconds=0.25, times=None)
     with ThreadPoolExecutor() as pool:

@@ -64,7 +64,7 @@ class NewClaim:
         alike: dict[tuple[int, bool], list[str]] = {}
         for instance_id, wants in taken.items():
             row = rows[instance_id]
-            if row.claim != self.key:
+            if (row.claim, row.wants) != (self.key, wants):
                 alike.setdefault((wants, row.marked is not None), []).append(instance_id)
         for (wants, marked), ids in sorted(alike.items()):
             resolved = f"{resolve_marks(self._tx)}," if marked else ""
@@ -104,7 +104,8 @@ class NewClaim:
 
 def lock_holders(tx: Transaction, rows: Iterable[Row]) -> dict[int, Holder]:
     """The claims that the instances are under, held still: a heartbeat must not prolong one while it is judged."""
-    keys = sorted({row.claim for row in rows if row.claim is not None})
+    # Most instances still have the number of a claim that was given back long ago, each perhaps another one.
+    keys = {row.claim for row in rows}.intersection(key for (key,) in tx.rows("SELECT id FROM claims"))
     return {
         key: Holder(run, lease_until, grace, bool(broken))
         for key, run, lease_until, grace, broken in tx.rows(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from ansible_collections.koophone.fleet.plugins.module_utils._memory import Memory
 from ansible_collections.koophone.fleet.plugins.module_utils._settings import Settings
@@ -27,8 +27,7 @@ class StateError(Exception):
     """The state store cannot be used; the text says which, why, and what to do."""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Who runs: kept with what the run changes, and named to those who wait for it. `job` is that of AWX."""
 
     run_id: str
@@ -41,16 +40,14 @@ class Run:
         return f"run {self.run_id}" + (f" ({origin})" if origin else "")
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Instances that a run wants to claim, all with the same desired settings."""
 
     settings: Settings
     instance_ids: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """What a run makes of what it read: what to claim, and the digests of the plan behind it."""
 
     wanted: Sequence[Wanted]
@@ -59,8 +56,7 @@ class Choice:
     approved_plan: str = ""
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """An instance that could not be claimed: by whom it is held, and for how many seconds at the most, as of now."""
 
     run: Run
@@ -89,8 +85,7 @@ class Claim:
     marked: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True)
-class ClaimResult:
+class ClaimResult(NamedTuple):
     """What was claimed (None: nothing), and what others hold."""
 
     claim: Claim | None
@@ -104,8 +99,7 @@ class Status(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
-class Confirmed:
+class Confirmed(NamedTuple):
     """Settings that the API confirmed once, or that were adopted (then `request_id` is None); when, by which run."""
 
     settings: Settings
@@ -114,8 +108,7 @@ class Confirmed:
     run: Run
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """All that is remembered of one instance. `last` was confirmed last, whatever happened since."""
 
     service: str
@@ -134,8 +127,7 @@ class Outcome(Enum):
     NOT_PROCESSED = "nothing that was sent can have had an effect"
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(NamedTuple):
     """The end of a batch. `doubt_for` is how many seconds longer a try of it may still be carried out."""
 
     instance_ids: Sequence[str]
@@ -145,16 +137,14 @@ class Resolution:
     doubt_for: float = 0.0
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A batch that is about to be sent."""
 
     instance_ids: Sequence[str]
     settings: Settings
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """What a run did, for its history."""
 
     instances: int

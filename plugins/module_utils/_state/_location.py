@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import shown
@@ -19,8 +19,7 @@ from ansible_collections.koophone.fleet.plugins.module_utils._mistakes import sh
 STATE_URL_FORMS = "sqlite:////absolute/path or postgresql://user:password@host/database"
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """An SQLite file at `path`, or a PostgreSQL database at `dsn` (secret)."""
 
     path: Path | None = None

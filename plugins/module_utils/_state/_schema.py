@@ -36,7 +36,8 @@ TABLES = (
     """,
     # In the history, an adoption has an empty request id: nothing was sent.
     # known ... run: what was last confirmed; it is last applied only while known is 1 and marked is null.
-    # claim ... claimed_generation: the claim, what its run wants to send, and what its confirmation must still find.
+    # claim ... claimed_generation: the claim, what its run wants to send, and what its confirmation must still find;
+    # they stay when the claim is given back, and mean nothing without it.
     # marked: the settings that the claim's run may have sent, or is about to send.
     # doubt_...: what a request of an earlier try, claim or run may still bring, until when, and whose it was.
     # changed_...: who last changed what is remembered of the instance, and when.

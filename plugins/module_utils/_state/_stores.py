@@ -59,7 +59,7 @@ def _existing(location: Location) -> Iterator[Store | None]:
 
 
 def _sqlite() -> type[SqliteStore]:
-    # Late, like the other: a run needs one of them, and their code is compiled for each run.
+    # Late, like the other one: a run needs only one, and compiles what it imports.
     from ansible_collections.koophone.fleet.plugins.module_utils._state.sqlite import SqliteStore
 
     return SqliteStore
