@@ -41,7 +41,8 @@ def draw(results: Results, path: Path) -> None:
         place.set_xscale("log")
         place.set_xlabel("instances")
         place.grid(visible=True, which="major", alpha=0.3)
-        place.legend(fontsize=8)
+        if place.get_legend_handles_labels()[0]:
+            place.legend(fontsize=8)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     pyplot.close(figure)
 
