@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 try:
     import requests
@@ -45,8 +46,10 @@ class Http:
         self._timeout = timeout
         self._verify = verify
         self._session = requests.Session()
-        # Otherwise `requests` would take an Authorization header from ~/.netrc.
-        self._session.auth = lambda request: request
+        # Otherwise `requests` would take an Authorization header from ~/.netrc, and go through the whole environment
+        # for each request, in a sixth of its time.
+        self._session.trust_env = False
+        self._environment: dict[tuple[str, str], dict[str, Any]] = {}
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _BoundAdapter(pool_connections=2, pool_maxsize=connections)
         self._session.mount("https://", adapter)
@@ -64,10 +67,8 @@ class Http:
                     headers=dict(headers),
                     data=body,
                     timeout=self._timeout,
-                    # Not as the session's: REQUESTS_CA_BUNDLE would win over that.
-                    verify=self._verify,
                     allow_redirects=False,
-                    stream=True,
+                    **self._environment_for(url),
                 ) as response:
                     content = response.raw.read(MAX_BODY, decode_content=True)
                     answer = Answer(response.status_code, response.headers, content)
@@ -85,6 +86,14 @@ class Http:
 
     def close(self) -> None:
         self._session.close()
+
+    def _environment_for(self, url: str) -> dict[str, Any]:
+        """What the environment says of requests to this host: proxies, and authorities where none are given."""
+        scheme, host, *_rest = urlsplit(url)
+        if (scheme, host) not in self._environment:
+            found = requests.Session().merge_environment_settings(url, {}, True, self._verify, None)
+            self._environment[scheme, host] = dict(found)
+        return self._environment[scheme, host]
 
 
 class _Watch:
