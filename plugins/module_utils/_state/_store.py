@@ -160,9 +160,10 @@ def _choose(
         keys = _recording.settings_keys(reading.tx, [want.settings for want in choice.wanted])
         wanted = {i: keys[want.settings.digest] for want in choice.wanted for i in want.instance_ids}
         rows = new.lock(wanted)
-        if reading.tx.serial or reading.without(new.added).memory.records == reading.memory.records:
+        # What was made just now is held still already, and says nothing.
+        if reading.tx.serial or (again := reading.without(new.added)).memory.records == reading.memory.records:
             return choice, wanted, rows
-        reading = reading.without(())
+        reading = again
 
 
 def _service_key(tx: Transaction, service: str) -> int:
