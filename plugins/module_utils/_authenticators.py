@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from ansible_collections.koophone.fleet.plugins.module_utils._auth import Authenticator, Credentials
+from ansible_collections.koophone.fleet.plugins.module_utils._token_auth import GivenToken, IamToken
 from ansible_collections.koophone.fleet.plugins.module_utils._transport import Sender
 
 
@@ -22,13 +23,11 @@ def authenticator_of(
 
     `pause` waits so many seconds before IAM is asked again, or raises `CredentialsError`.
     """
-    # Late: a run needs only one kind, and compiles what it imports.
-    if given.auth_token or given.username:
-        from ansible_collections.koophone.fleet.plugins.module_utils._token_auth import GivenToken, IamToken
-
-        if given.auth_token:
-            return GivenToken(given.auth_token)
+    if given.auth_token:
+        return GivenToken(given.auth_token)
+    if given.username:
         return IamToken(given, sender, retries=retries, pause=pause)
+    # Late: most runs have a token, and each compiles what it imports.
     from ansible_collections.koophone.fleet.plugins.module_utils._key_auth import KeyAuthenticator
 
     return KeyAuthenticator.of(given) if given.access_key else KeyAuthenticator.of_chain()
