@@ -39,7 +39,7 @@ CORES = {
 
 LOGS = CACHE / "ci"
 WORK = CACHE / "ansible-test"
-SECONDS_FOR_A_GATE = 1800
+SECONDS_FOR_A_GATE = 1200
 
 # ansible-test runs this instead of the script that it would download to put pip into its virtual environments.
 GET_PIP = """\
